@@ -1,0 +1,27 @@
+# Every third-party library, found on the system and nowhere else; the minimum versions are Debian 12's.
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(ZeroMQ 4.3.4 QUIET CONFIG)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(ZeroMQ REQUIRED IMPORTED_TARGET libzmq>=4.3.4)
+find_package(cppzmq 4.9 REQUIRED)
+find_package(Protobuf 3.21 REQUIRED)
+find_package(spdlog 1.10 REQUIRED)
+find_package(simdjson 3.0 REQUIRED)
+find_package(tomlplusplus 3.0 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+find_package(prometheus-cpp 1.0 REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(ZLIB 1.2.13 REQUIRED)
+if(PEAL_TESTS)
+  find_package(GTest 1.12 REQUIRED)
+endif()
+
+# Header-only Boost (Asio, Beast, System): old error_code members and Asio's deprecated API stay out.
+add_library(peal_boost INTERFACE)
+target_link_libraries(peal_boost INTERFACE Boost::headers Threads::Threads)
+target_compile_definitions(peal_boost INTERFACE BOOST_ASIO_NO_DEPRECATED
+                           BOOST_ERROR_CODE_HEADER_ONLY BOOST_BEAST_USE_STD_STRING_VIEW)
+
+add_library(peal_zmq INTERFACE)
+target_link_libraries(peal_zmq INTERFACE PkgConfig::ZeroMQ)
