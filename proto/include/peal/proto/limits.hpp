@@ -1,0 +1,67 @@
+#pragma once
+// Every limit of a process, by name, with its default. Each is a key of [limits] in the config and is
+// named in the error that hitting it gives. Bytes are bytes; durations are std::chrono.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace peal {
+
+struct Limits {
+  /// Largest payload of one publication.
+  std::size_t message_bytes_max = 512 * 1024;
+  /// Largest client command (a WebSocket message or HTTP body that carries one).
+  std::size_t command_bytes_max = 1024 * 1024;
+  /// Deepest nesting of arrays and objects in JSON.
+  std::size_t json_depth_max = 1024;
+  /// Subscriptions of one session.
+  std::size_t subscriptions_max = 1000;
+  /// Unanswered commands of one session; above, its socket is not read.
+  std::size_t commands_pending_max = 16;
+  /// Channels of one publish command.
+  std::size_t channels_per_publish_max = 100;
+  /// Commands a second of one session (0: no limit); a burst of one second is allowed.
+  std::size_t commands_per_second_max = 0;
+  /// Bytes queued for one session before its slow-consumer policy acts.
+  std::size_t queue_bytes_max = 1024 * 1024;
+  /// Age of the oldest queued byte of one session before its slow-consumer policy acts.
+  std::chrono::milliseconds queue_age_max{10'000};
+  /// Sessions of one gateway.
+  std::size_t sessions_max = 1'000'000;
+  /// HTTP request header.
+  std::size_t header_bytes_max = 16 * 1024;
+  /// From accept to a whole request header, and between requests.
+  std::chrono::milliseconds header_timeout{10'000};
+  /// A whole HTTP body.
+  std::chrono::milliseconds body_timeout{30'000};
+  /// TLS handshake.
+  std::chrono::milliseconds handshake_timeout{10'000};
+  /// Between WebSocket pings, and for the answer.
+  std::chrono::milliseconds ping_interval{25'000};
+  std::chrono::milliseconds pong_timeout{8'000};
+  /// After a Close frame, until the socket is closed.
+  std::chrono::milliseconds close_timeout{5'000};
+  /// Frames of one fragmented message.
+  std::size_t fragments_max = 1024;
+  /// Control frames (pings and pongs) of one session and second.
+  std::size_t control_frames_per_second_max = 100;
+  /// New connections a turn of a shard; TLS handshakes likewise.
+  std::size_t accepts_per_turn_max = 64;
+  /// Bytes read of one connection and turn.
+  std::size_t read_bytes_per_turn_max = 256 * 1024;
+  /// Publications of one batch on the bus, and its bytes.
+  std::size_t batch_bytes_max = 32 * 1024;
+  /// Bytes on the way on one bus link and class before the sender waits (credit).
+  std::size_t link_credit_bytes = 4 * 1024 * 1024;
+  /// Publications, bytes and age kept by a recoverable channel.
+  std::size_t history_length_max = 1000;
+  std::size_t history_bytes_max = 8 * 1024 * 1024;
+  std::chrono::seconds history_age_max{300};
+  /// Channels of one core.
+  std::size_t channels_max = 1'000'000;
+  /// Remembered producers of one channel.
+  std::size_t sources_max = 1000;
+};
+
+}  // namespace peal

@@ -1,0 +1,75 @@
+#pragma once
+// The control socket (ZeroMQ ROUTER) and the ingest socket (ZeroMQ PULL) of a process, on one thread of
+// their own. Control: a JSON object {"id"?, "action": NAME, "payload"?: {…}} in, one JSON object
+// {"id"?, "result"|"error"} back. Ingest: frames [channel][payload], no answer. ipc:// files get 0600
+// rights and a stale file is replaced; tcp:// needs CURVE unless `insecure`.
+// Handlers run on the control thread; they may answer later, from any thread, through ControlReply.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "peal/proto/limits.hpp"
+#include "peal/proto/result.hpp"
+#include "peal/runtime/logger.hpp"
+#include "peal/runtime/probe.hpp"
+
+namespace peal::runtime {
+
+/// CURVE keys (Z85, 40 characters) of a socket that binds or connects over tcp://.
+struct CurveConfig {
+  std::string public_key;
+  std::string secret_key;
+  std::string server_key;                 ///< when connecting: the other side's public key
+  std::vector<std::string> allowed_keys;  ///< when bound: the clients' public keys (ZAP)
+  bool configured() const { return !secret_key.empty(); }
+};
+
+/// Answers one control command, once, from any thread; dropping it unanswered says internal_error.
+class ControlReply {
+ public:
+  struct Impl;
+  explicit ControlReply(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+  void result(std::string json) const;
+  void error(const Error& error) const;
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+/// `payload` is the validated raw JSON object of the command ("{}" when left out).
+using ControlHandler = std::function<void(std::string_view payload, ControlReply reply)>;
+using IngestHandler = std::function<void(std::string_view channel, std::string_view payload)>;
+
+struct ControlConfig {
+  std::string endpoint;         ///< "off", "ipc://…", "tcp://…"; empty: ipc in the runtime folder
+  std::string ingest_endpoint;  ///< likewise
+  bool insecure = false;
+  CurveConfig curve;
+};
+
+/// $XDG_RUNTIME_DIR/peal or /run/peal (root), made with 0700 when missing.
+std::string runtime_folder();
+
+class ControlServer {
+ public:
+  ControlServer(ControlConfig config, std::string node_name, const Limits& limits, Logger logger,
+                ProbeRegistry& probes);
+  ~ControlServer();  ///< stops and joins
+
+  void handle(std::string action, ControlHandler handler);  ///< before start
+  void on_ingest(IngestHandler handler);                    ///< before start
+  /// Binds and starts the thread. `stats`, `log-level` and `ping` are handled by itself.
+  Result<void> start(std::shared_ptr<LogBackend> backend);
+  void stop();
+  std::string endpoint() const;         ///< as bound; "" when off
+  std::string ingest_endpoint() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace peal::runtime
