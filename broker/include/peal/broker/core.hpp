@@ -1,0 +1,83 @@
+#pragma once
+// One partition of the broker: the channels whose home it is, who is interested in them, and their logs.
+// A pure state machine: commands of peers in, calls of CoreOut out, in order; time comes with each call.
+// It runs on the shard's thread (embedded) or on the broker's thread; a peer is a shard or a bus link.
+// Ephemeral channels (the default) only fan out; recoverable ones go through Log and LogStore first.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "peal/bus/bus_port.hpp"
+#include "peal/proto/limits.hpp"
+#include "peal/runtime/probe.hpp"
+
+namespace peal::broker {
+
+using PeerId = std::uint32_t;
+using TimePoint = std::chrono::steady_clock::time_point;
+
+/// Whom a publication goes to: one watch of one peer.
+struct Target {
+  PeerId peer;
+  bus::Alias alias;
+};
+
+/// What a core asks of the rest of the process. All views are valid during the call.
+class CoreOut {
+ public:
+  virtual ~CoreOut() = default;
+  /// One publication to all who watch its channel, the publisher's own peer included.
+  virtual void deliver(std::span<const Target> targets, const Epoch& epoch,
+                       const PublicationView& publication) = 0;
+  virtual void head(PeerId peer, const bus::HeadNotice& notice) = 0;
+  virtual void published(PeerId peer, const bus::Published& outcome) = 0;
+  virtual void page(PeerId peer, const bus::Page& page) = 0;
+};
+
+/// What the core decides per channel; first matching rule wins, none: ephemeral.
+struct ChannelOptions {
+  bool recoverable = false;
+  std::size_t history_length_max = 1000;
+  std::size_t history_bytes_max = 8 * 1024 * 1024;
+  std::chrono::seconds history_age_max{300};
+};
+using OptionsOf = std::function<ChannelOptions(std::string_view channel)>;
+
+/// Random epochs and such come from here (tests: a fixed sequence).
+using RandomSource = std::function<std::uint64_t()>;
+
+class Core {
+ public:
+  Core(CoreOut& out, OptionsOf options_of, const Limits& limits, RandomSource random);
+  ~Core();
+
+  void watch(PeerId peer, bus::Alias alias, std::string_view channel, TimePoint now);
+  void unwatch(PeerId peer, bus::Alias alias, TimePoint now);
+  void publish(PeerId peer, const bus::PublishRequest& request, TimePoint now);
+  void read(PeerId peer, const bus::ReadRequest& request, TimePoint now);
+  /// A peer is gone: its interest with it, at a bounded cost per call (true: call again).
+  bool drop_peer(PeerId peer);
+  /// Age-based retention and the like; call about once a second. Bounded work.
+  void tick(TimePoint now);
+
+  struct ChannelInfo {
+    std::string_view name;
+    std::size_t peers;
+    std::optional<Head> head;
+  };
+  /// Channels in name order above `after`, at most `limit`: for `peal channels`.
+  void channels(std::string_view after, std::size_t limit,
+                const std::function<void(const ChannelInfo&)>& each) const;
+  const runtime::Probe& probe() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace peal::broker
