@@ -1,0 +1,92 @@
+#pragma once
+// The seam between a wire format and Peal: a Protocol turns a client's message into a Command, and replies
+// and pushes into bytes. It holds no session state, so one object serves all sessions of a shard; a
+// publication is encoded once per Protocol and gateway, whatever the number of sessions.
+// Protocols give message payloads; the WebSocket or SSE framing around them is the transport's.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "peal/bus/bus_port.hpp"
+#include "peal/proto/position.hpp"
+#include "peal/proto/publication.hpp"
+#include "peal/proto/result.hpp"
+
+namespace peal::gateway {
+
+enum class Action : std::uint8_t {
+  connect, subscribe, unsubscribe, publish, history, presence, refresh, ping
+};
+
+/// What a client asked. Views point into the message or the protocol's arena: valid during the call.
+struct Command {
+  std::optional<std::uint64_t> id;  ///< none: no result is wanted
+  Action action = Action::ping;
+  std::string_view channel;                 ///< checked; subscribe, unsubscribe, publish, history, presence
+  std::vector<std::string_view> channels;   ///< publish to several; then `channel` is empty
+  bus::PublishRequest publish;              ///< publication, expect, previous; its `channel` is not set
+  std::optional<Position> since;
+  enum class SinceWord : std::uint8_t { none, start, state } since_word = SinceWord::none;
+  bool presence = false;        ///< subscribe
+  std::string_view filter;      ///< subscribe; raw JSON
+  std::size_t limit = 100;      ///< history
+  bool reverse = false;         ///< history
+  std::string_view token;       ///< connect, refresh
+  bool heartbeat = false;       ///< connect
+  std::string_view client;      ///< connect; raw JSON {"name","version"}
+};
+
+/// Why a message was not a command; `id` when it could be read, so that the error is its reply.
+struct CommandError {
+  std::optional<std::uint64_t> id;
+  Error error;
+};
+
+struct ConnectResult {
+  std::string_view session;
+  std::string_view gateway;
+  std::int64_t heartbeat_ms = 0;
+  std::string_view limits_json;
+};
+struct SubscribeResult {
+  std::string_view channel;
+  std::optional<Position> position;
+  std::optional<bool> recovered;
+  std::span<const PublicationView> publications;
+};
+struct UnsubscribeResult { std::string_view channel; };
+struct PublishResult { std::span<const bus::Published> outcomes; bool many = false; };
+struct HistoryResult { const bus::Page* page = nullptr; };
+struct PingResult {};
+using ReplyBody = std::variant<ConnectResult, SubscribeResult, UnsubscribeResult, PublishResult,
+                               HistoryResult, PingResult, Error>;
+
+struct MessagePush {
+  std::string_view channel;
+  const PublicationView* publication = nullptr;  ///< offset 0: ephemeral
+  std::optional<Offset> after;
+};
+struct PositionPush { std::string_view channel; Offset offset; };
+struct ResetPush { std::string_view channel; Position position; };
+struct UnsubscribedPush { std::string_view channel; const Error* error; };
+struct HeartbeatPush {};
+struct ErrorPush { const Error* error; };
+using Push = std::variant<MessagePush, PositionPush, ResetPush, UnsubscribedPush, HeartbeatPush, ErrorPush>;
+
+class Protocol {
+ public:
+  virtual ~Protocol() = default;
+  virtual std::string_view subprotocol() const = 0;
+  /// Whether its messages are WebSocket text (else binary).
+  virtual bool text() const = 0;
+  /// `command` is reused by the caller to save allocations; it is overwritten.
+  virtual std::optional<CommandError> decode(std::string_view message, Command& command) = 0;
+  virtual void encode_reply(std::string& out, std::uint64_t id, const ReplyBody& reply) = 0;
+  virtual void encode_push(std::string& out, const Push& push) = 0;
+};
+
+}  // namespace peal::gateway
