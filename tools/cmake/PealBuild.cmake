@@ -51,6 +51,10 @@ target_compile_options(peal_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow 
 #              LINK_PUBLIC ... LINK_PRIVATE ...): one library of a room.
 function(peal_library name)
   cmake_parse_arguments(ARG "" "PRIVATE_DIR" "SOURCES;LINK_PUBLIC;LINK_PRIVATE" ${ARGN})
+  if(NOT ARG_SOURCES)  # a room whose first file has not landed yet
+    set(ARG_SOURCES "${CMAKE_CURRENT_BINARY_DIR}/no_sources_${name}.cpp")
+    file(CONFIGURE OUTPUT "${ARG_SOURCES}" CONTENT "")
+  endif()
   add_library(peal_${name} STATIC ${ARG_SOURCES})
   add_library(peal::${name} ALIAS peal_${name})
   target_include_directories(peal_${name} PUBLIC "$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>")

@@ -10,7 +10,7 @@ find_package(spdlog 1.10 REQUIRED)
 find_package(simdjson 3.0 REQUIRED)
 find_package(tomlplusplus 3.0 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
-find_package(prometheus-cpp 1.0 REQUIRED)
+find_package(prometheus-cpp REQUIRED)  # 1.0 or newer; Debian's package states no version
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(ZLIB 1.2.13 REQUIRED)
 if(PEAL_TESTS)
