@@ -1,0 +1,1 @@
+"""What system tests share: processes, sockets, metrics."""
