@@ -58,7 +58,7 @@ class Tree:
 
     def key(self, entry: dict[str, str]) -> str | None:
         """None when ninja doesn't know the file's headers: then it is always checked."""
-        known = self.headers.get(entry["output"])
+        known = self.headers.get(entry["command"].split(" -o ")[1].split()[0])
         if known is None:
             return None
         key = hashlib.sha256(self.base + entry["command"].replace(str(self.root), "").encode())
