@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
 #include <deque>
 
@@ -42,6 +43,13 @@ const char* skip_value(const char* at, const char* end) {
 
 Error not_a(const char* what) {
   return fail(ErrorCode::command_invalid, std::string("this is no JSON ") + what);
+}
+
+/// Whether `bytes` are the UTF-8 of just one character.
+bool one_character(std::string_view bytes) {
+  const auto lead = static_cast<unsigned char>(bytes.front());
+  const std::size_t length = lead < 0x80U ? 1 : lead < 0xE0U ? 2 : lead < 0xF0U ? 3 : 4;
+  return length == bytes.size() && simdjson::validate_utf8(bytes);
 }
 
 /// Cuts a container's brackets off: its inner part, or null when it is none.
@@ -186,6 +194,20 @@ void append_json_string(std::string& out, std::string_view text) {
     }
   }
   out += '"';
+}
+
+void append_json_text(std::string& out, std::string_view bytes) {
+  if (simdjson::validate_utf8(bytes)) return append_json_string(out, bytes);
+  std::string clean;
+  for (std::size_t i = 0; i < bytes.size();) {
+    // The longest sequence that could be one character, else one replacement for this byte.
+    std::size_t length = std::min<std::size_t>(4, bytes.size() - i);
+    while (length > 0 && !one_character(bytes.substr(i, length)))
+      --length;
+    clean += length > 0 ? bytes.substr(i, length) : "\xef\xbf\xbd";
+    i += std::max<std::size_t>(length, 1);
+  }
+  append_json_string(out, clean);
 }
 
 }  // namespace peal

@@ -246,5 +246,20 @@ TEST(JsonStringTest, AppendsBehindWhatIsThere) {
   EXPECT_EQ(out, "x=\"a\\nb\\u0001\"");
 }
 
+TEST(JsonTextTest, BrokenUtf8IsReplacedByteByByte) {
+  const auto text = [](std::string_view bytes) {
+    std::string out;
+    append_json_text(out, bytes);
+    JsonReader reader;
+    EXPECT_TRUE(reader.validate(out));
+    return out;
+  };
+  EXPECT_EQ(text("caf\xc3\xa9"), "\"caf\xc3\xa9\"");
+  EXPECT_EQ(text("a\xff\"b"), "\"a\xef\xbf\xbd\\\"b\"");
+  EXPECT_EQ(text("\xf0\x9f\x98\x80\xf0\x9f"), "\"\xf0\x9f\x98\x80\xef\xbf\xbd\xef\xbf\xbd\"");
+  EXPECT_EQ(text("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+  EXPECT_EQ(text(""), "\"\"");
+}
+
 }  // namespace
 }  // namespace peal

@@ -31,7 +31,8 @@ class JsonReader {
   Result<void> validate(std::string_view text, std::size_t depth_max = 1024);
 
   /// The top-level fields of the object `text`, in order, duplicates included. `text` must have passed
-  /// `validate` (or be a `raw` of one that has). Views live until the next call.
+  /// `validate` (or be a `raw` of one that has). The vector and its keys live until the next `fields`;
+  /// the raws as long as `text`.
   Result<std::vector<JsonField>*> fields(std::string_view text);
   /// The elements of the array `text`, likewise.
   Result<std::vector<std::string_view>*> elements(std::string_view text);
@@ -49,5 +50,7 @@ class JsonReader {
 
 /// Appends `text` as a JSON string, quotes included. `text` must be UTF-8.
 void append_json_string(std::string& out, std::string_view text);
+/// Likewise for bytes of any kind (a client's, say): what is not UTF-8 becomes U+FFFD.
+void append_json_text(std::string& out, std::string_view bytes);
 
 }  // namespace peal
