@@ -1,0 +1,1 @@
+"""The checks: each takes a Tree and returns what is wrong, one line a violation."""
