@@ -1,0 +1,113 @@
+#pragma once
+// A shard: one thread, one loop, one listener, and the connections that it accepted, for their whole life.
+// ShardSet is a gateway's shards together: it binds the address for all of them, starts and stops them, and
+// is what control, the App and the library API call, from any thread. Answers (`then`) come on a shard's
+// thread unless said otherwise, and must return soon.
+//   made -> start(): bound, accepting -> drain(): not accepting, sessions closed with 1012, spread over
+//   the time -> stop(): threads joined, every table empty.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "peal/bus/bus_port.hpp"
+#include "peal/proto/close_code.hpp"
+#include "peal/proto/limits.hpp"
+#include "peal/runtime/logger.hpp"
+#include "peal/runtime/probe.hpp"
+#include "session/engine.hpp"
+#include "session/hooks.hpp"
+#include "session/http_service.hpp"
+#include "session/rules.hpp"
+
+namespace peal::gateway {
+
+class TlsContext;
+
+struct ShardConfig {
+  std::string listen = "127.0.0.1:8420";      ///< "host:port", "[::1]:port", port 0: any free one
+  std::size_t shards = 1;
+  std::string gateway_name = "gateway";
+  Limits limits;
+  std::chrono::microseconds flush_delay{0};   ///< wait this long for more before sending; 0: end of turn
+  std::string limits_json = "{}";             ///< told in the connect result
+  std::shared_ptr<const ChannelRules> rules;  ///< never null
+  std::shared_ptr<TlsContext> tls;            ///< null: plain
+  Hooks hooks;
+  /// What a connect token makes of a session; empty: any token is token_invalid. Any shard, at once.
+  std::function<Result<std::shared_ptr<const Principal>>(const Principal& now, std::string_view token)>
+      authenticate;
+  /// Called once per shard, on its thread, before it accepts.
+  std::function<std::unique_ptr<HttpService>(Shard& shard)> make_http;
+};
+
+/// One session, as `peal sessions` shows it.
+struct SessionInfo {
+  std::string id;
+  std::string user;
+  std::string peer;
+  std::string protocol;
+  std::size_t subscriptions = 0;
+  std::size_t queued_bytes = 0;
+  std::size_t commands_unanswered = 0;
+  std::chrono::seconds age{0};
+};
+
+struct SessionPage {
+  std::vector<SessionInfo> sessions;
+  std::string next;  ///< give it as `after` for the next page; empty: that was all
+};
+
+class Shard {
+ public:
+  virtual ~Shard() = default;
+  virtual std::size_t index() const = 0;
+  /// Runs `task` on the shard's thread soon; false when the shard has stopped. Any thread.
+  virtual bool post(std::function<void()> task) = 0;
+  virtual Engine& engine() = 0;               ///< owning thread only
+  virtual const ShardConfig& config() const = 0;
+  virtual const runtime::Logger& logger() const = 0;
+
+ private:
+  friend class Exchange;
+  virtual void respond(std::uint32_t index, std::uint32_t generation, http::Response response) = 0;
+  virtual void upgrade(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
+                       std::shared_ptr<const Principal> principal, HttpHeaders headers) = 0;
+  virtual bool alive(std::uint32_t index, std::uint32_t generation) const = 0;
+  virtual std::string peer(std::uint32_t index, std::uint32_t generation) const = 0;
+};
+
+class ShardSet {
+ public:
+  virtual ~ShardSet() = default;
+  /// Binds (an error names address and cause), then starts the threads. `bus` isn't started yet: each
+  /// shard attaches to it here; start the bus afterwards.
+  virtual Result<void> start(bus::Bus& bus) = 0;
+  virtual std::string address() const = 0;  ///< as bound, "127.0.0.1:8420"
+  virtual std::size_t size() const = 0;
+  virtual Shard& shard(std::size_t index) = 0;
+  /// Whether every shard has ticked within `age`.
+  virtual bool healthy(std::chrono::milliseconds age) const = 0;
+
+  /// Sessions in a stable order above `after`; at most `limit`.
+  virtual void sessions(std::string after, std::size_t limit, std::function<void(SessionPage)> then) = 0;
+  /// `then` hears whether there was such a session.
+  virtual void disconnect(std::string session_id, CloseCode code, std::string reason,
+                          std::function<void(bool)> then) = 0;
+  /// Stops accepting and closes all sessions, spread over `time`; `then` once none is left.
+  virtual void drain(std::chrono::milliseconds time, std::function<void()> then) = 0;
+  /// From the application, control or ingest. Any thread; goes to a shard chosen by the channel.
+  virtual void publish(std::string channel, Publication publication, PublishDone then) = 0;
+  /// Ends now: joins the threads.
+  virtual void stop() = 0;
+};
+
+std::unique_ptr<ShardSet> make_shard_set(ShardConfig config, runtime::Logger logger,
+                                         runtime::ProbeRegistry& probes);
+
+}  // namespace peal::gateway
