@@ -3,6 +3,8 @@
 // A pure state machine: commands of peers in, calls of CoreOut out, in order; time comes with each call.
 // It runs on the shard's thread (embedded) or on the broker's thread; a peer is a shard or a bus link.
 // Ephemeral channels (the default) only fan out; recoverable ones go through Log and LogStore first.
+// A PeerId names one life of a peer: after drop_peer it is not used again. Names of channels are checked
+// here, once, when a channel is first seen. CoreOut must not call back into the core.
 
 #include <chrono>
 #include <cstdint>
@@ -12,6 +14,7 @@
 #include <span>
 #include <string_view>
 
+#include "peal/broker/channel_options.hpp"
 #include "peal/bus/bus_port.hpp"
 #include "peal/proto/limits.hpp"
 #include "peal/runtime/probe.hpp"
@@ -31,22 +34,14 @@ struct Target {
 class CoreOut {
  public:
   virtual ~CoreOut() = default;
-  /// One publication to all who watch its channel, the publisher's own peer included.
+  /// One publication to all who watch its channel, the publisher's own peer included. `targets` is never
+  /// empty. Of an ephemeral channel (offset 0) the bytes are those given to Core::publish.
   virtual void deliver(std::span<const Target> targets, const Epoch& epoch,
                        const PublicationView& publication) = 0;
   virtual void head(PeerId peer, const bus::HeadNotice& notice) = 0;
   virtual void published(PeerId peer, const bus::Published& outcome) = 0;
   virtual void page(PeerId peer, const bus::Page& page) = 0;
 };
-
-/// What the core decides per channel; first matching rule wins, none: ephemeral.
-struct ChannelOptions {
-  bool recoverable = false;
-  std::size_t history_length_max = 1000;
-  std::size_t history_bytes_max = 8 * 1024 * 1024;
-  std::chrono::seconds history_age_max{300};
-};
-using OptionsOf = std::function<ChannelOptions(std::string_view channel)>;
 
 /// Random epochs and such come from here (tests: a fixed sequence).
 using RandomSource = std::function<std::uint64_t()>;

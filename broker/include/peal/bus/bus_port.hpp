@@ -2,12 +2,14 @@
 // How a shard of a gateway (or a monitor, or the CLI) reaches the cores: one port per shard, used by that
 // shard's thread only. Calls only gather: they copy what they are given and return at once. `turn()`,
 // called once at the end of each of the shard's turns, hands everything over in batches and is the only
-// place from which the sink is called, so no callback ever runs inside another call. Callbacks of one
-// channel come in one order, the core's. A callback may call the port; that is gathered for the next turn.
+// place from which the sink is called, so no callback ever runs inside another call. Heads, publications
+// and pages of one channel come in one order, the core's; on_published comes after them, in the order of
+// the publishes. A callback may call the port; that is gathered for the next turn.
 //
 // The Head that answers `watch` promises: everything above `top` comes on this port after it (on an
 // ephemeral channel: everything published from then on). Nothing of a channel comes before that answer, nor
-// after `unwatch` returned. A port counts nothing: whoever watches keeps one alias per channel.
+// after `unwatch` returned (but for the rest of the batch during whose callback it was called). A port
+// counts nothing: whoever watches keeps one alias per channel.
 // Push is a hint, the log is the truth: after on_state(linked) every alias still watched gets a new
 // on_heads answer by itself; the owner compares it with its Feed and reads only what moved.
 
@@ -65,7 +67,8 @@ class Bus {
   virtual ~Bus() = default;
   virtual BusPort& attach(BusSink& sink, Waker& waker) = 0;
   virtual Result<void> start() = 0;
-  /// Any thread; after it no sink is called. Unanswered publishes are reported `unknown` by the last turn.
+  /// Any thread. Each port's next turn is its last: it reports unanswered publishes as `unknown`, and
+  /// after it the sink isn't called any more. The bus outlives that turn.
   virtual void stop() = 0;
   virtual BusState state() const = 0;  ///< any thread
 };

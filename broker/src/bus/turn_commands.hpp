@@ -1,0 +1,60 @@
+#pragma once
+// What a port's owner asked for during one turn, copied, in the order of the calls. It is replayed into a
+// core once and then reset; all storage is kept for the next turn.
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "bus/arena.hpp"
+#include "peal/broker/core.hpp"
+#include "peal/bus/bus_port.hpp"
+
+namespace peal::bus {
+
+class TurnCommands {
+ public:
+  void watch(Alias alias, std::string_view channel);
+  void unwatch(Alias alias);
+  void publish(const PublishRequest& request);
+  void read(const ReadRequest& request);
+
+  bool empty() const { return order_.empty(); }
+  std::size_t bytes() const { return arena_.used() + publishes_.size() * sizeof(PublishRequest); }
+  /// The publications handed to the core borrow from here until reset().
+  void replay(broker::Core& core, broker::PeerId peer, broker::TimePoint now) const;
+  /// Calls `each` with the id of every publish that wants an answer.
+  template <class Each>
+  void each_publish_id(Each&& each) const {
+    for (const PublishRequest& request : publishes_) {
+      if (request.id != 0) each(request.id);
+    }
+  }
+  void reset();
+
+ private:
+  enum class Kind : std::uint8_t { watch, unwatch, publish, read };
+  /// So many commands of one kind in a row.
+  struct Run {
+    Kind kind;
+    std::uint32_t count;
+  };
+  struct Watch {
+    Alias alias;
+    std::string_view channel;
+  };
+
+  void ordered(Kind kind) {
+    if (order_.empty() || order_.back().kind != kind) order_.push_back({kind, 0});
+    ++order_.back().count;
+  }
+
+  Arena arena_;
+  std::vector<Run> order_;
+  std::vector<Watch> watches_;
+  std::vector<Alias> unwatches_;
+  std::vector<PublishRequest> publishes_;
+  std::vector<ReadRequest> reads_;
+};
+
+}  // namespace peal::bus

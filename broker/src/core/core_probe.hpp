@@ -1,0 +1,41 @@
+#pragma once
+// What a core counts. Past-tense events, written by the core's thread; collect() from any thread.
+
+#include <array>
+#include <cstddef>
+
+#include "peal/proto/error_code.hpp"
+#include "peal/runtime/probe.hpp"
+
+namespace peal::broker {
+
+class CoreProbe final : public runtime::Probe {
+ public:
+  void published(std::size_t deliveries, std::size_t bytes) {
+    publications_.add();
+    publication_bytes_.add(bytes);
+    deliveries_.add(deliveries);
+  }
+  void duplicate_found() { duplicates_.add(); }
+  void refused(ErrorCode code) { refused_[static_cast<std::size_t>(code)].add(); }
+  void page_read() { pages_.add(); }
+  void interest_changed(std::size_t channels, std::size_t watches) {
+    channels_.set(channels);
+    watches_.set(watches);
+  }
+  void logs_changed(std::size_t logs, std::size_t bytes, std::size_t epochs_ended) {
+    logs_.set(logs);
+    log_bytes_.set(bytes);
+    epochs_ended_.set(epochs_ended);
+  }
+
+  void collect(runtime::MetricSink& sink) const override;
+
+ private:
+  static constexpr std::size_t kCodes = 64;
+  runtime::Counter publications_, publication_bytes_, deliveries_, duplicates_, pages_;
+  runtime::Counter channels_, watches_, logs_, log_bytes_, epochs_ended_;
+  std::array<runtime::Counter, kCodes> refused_;
+};
+
+}  // namespace peal::broker
