@@ -27,16 +27,16 @@ struct Sequence {
 template <class Text>
 struct BasicPublication {
   Kind kind = Kind::value;
-  Offset offset;      ///< 0 on ephemeral channels and before it is appended
-  Text payload;       ///< the bytes as they came; JSON when `type` is empty
-  Text key;           ///< empty: none
-  Text type;          ///< content type; empty: JSON
-  Text tags;          ///< a JSON object, or empty
-  Text source;        ///< the producer's name; empty: none
-  Sequence sequence;  ///< counts only with `source`
-  Text origin;        ///< who published, "user/session"; empty: not told
+  Offset offset{};      ///< 0 on ephemeral channels and before it is appended
+  Text payload{};       ///< the bytes as they came; JSON when `type` is empty
+  Text key{};           ///< empty: none
+  Text type{};          ///< content type; empty: JSON
+  Text tags{};          ///< a JSON object, or empty
+  Text source{};        ///< the producer's name; empty: none
+  Sequence sequence{};  ///< counts only with `source`
+  Text origin{};        ///< who published, "user/session"; empty: not told
   std::int64_t time_ms = 0;  ///< informative; milliseconds of Unix time, 0: unknown
-  Text unknown_fields;       ///< wire bytes of fields this version does not know, passed through
+  Text unknown_fields{};       ///< wire bytes of fields this version does not know, passed through
 };
 
 using PublicationView = BasicPublication<std::string_view>;
