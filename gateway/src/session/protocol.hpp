@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -54,9 +55,9 @@ struct ConnectResult {
 };
 struct SubscribeResult {
   std::string_view channel;
-  std::optional<Position> position;
-  std::optional<bool> recovered;
-  std::span<const PublicationView> publications;
+  std::optional<Position> position{};
+  std::optional<bool> recovered{};
+  std::span<const PublicationView> publications{};
 };
 struct UnsubscribeResult { std::string_view channel; };
 struct PublishResult { std::span<const bus::Published> outcomes; bool many = false; };

@@ -1,0 +1,264 @@
+#include <array>
+#include <charconv>
+
+#include "session/json_protocol.hpp"
+#include "websocket/utf8.hpp"
+
+namespace peal::gateway {
+namespace {
+
+void append_number(std::string& out, std::uint64_t number) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  out.append(digits.data(), end);
+}
+
+/// "epoch":"…","offset":…
+void append_position(std::string& out, const Position& position) {
+  out += R"("epoch":")";
+  out += position.epoch.view();
+  out += R"(","offset":)";
+  append_number(out, position.offset.value);
+}
+
+void append_base64(std::string& out, std::string_view bytes) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const auto byte = [&](std::size_t i) {
+    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
+  };
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const unsigned group = byte(i) << 16U | byte(i + 1) << 8U | byte(i + 2);
+    out += kAlphabet[group >> 18U];
+    out += kAlphabet[(group >> 12U) & 63U];
+    out += i + 1 < bytes.size() ? kAlphabet[(group >> 6U) & 63U] : '=';
+    out += i + 2 < bytes.size() ? kAlphabet[group & 63U] : '=';
+  }
+}
+
+/// A publication's members but for its offset, each with a comma before it.
+void append_content(std::string& out, const PublicationView& publication) {
+  if (!publication.key.empty()) {
+    out += R"(,"key":)";
+    append_json_string(out, publication.key);
+  }
+  if (publication.kind == Kind::deletion) out += R"(,"delete":true)";
+  if (publication.type.empty()) {
+    if (!publication.payload.empty()) {
+      out += R"(,"message":)";
+      out += publication.payload;
+    } else if (publication.kind == Kind::value) {
+      out += R"(,"message":null)";
+    }
+    return;
+  }
+  out += R"(,"type":)";
+  append_json_string(out, publication.type);
+  if (websocket::valid_utf8(publication.payload)) {
+    out += R"(,"text":)";
+    append_json_string(out, publication.payload);
+  } else {
+    out += R"(,"base64":")";
+    append_base64(out, publication.payload);
+    out += '"';
+  }
+}
+
+void append_publications(std::string& out, std::span<const PublicationView> publications) {
+  out += R"("publications":[)";
+  bool first = true;
+  for (const PublicationView& publication : publications) {
+    if (!first) out += ',';
+    first = false;
+    out += R"({"offset":)";
+    append_number(out, publication.offset.value);
+    append_content(out, publication);
+    out += '}';
+  }
+  out += ']';
+}
+
+void append_refusal(std::string& out, const bus::Published& outcome) {
+  append_error_members(
+      out, outcome.error ? *outcome.error : fail(ErrorCode::internal_error, "no reason was given"));
+  if (outcome.position) {
+    out += ',';
+    append_position(out, *outcome.position);
+  }
+  if (outcome.last) {
+    out += R"(,"last":")";
+    out += outcome.last->to_string();
+    out += '"';
+  }
+}
+
+void append_published(std::string& out, const bus::Published& outcome) {
+  out += '{';
+  if (outcome.position) append_position(out, *outcome.position);
+  if (outcome.duplicate) {
+    if (outcome.position) out += ',';
+    out += R"("duplicate":true)";
+    if (outcome.last) {
+      out += R"(,"last":")";
+      out += outcome.last->to_string();
+      out += '"';
+    }
+  }
+  out += '}';
+}
+
+void append_limits(std::string& out, std::string_view limits_json) {
+  out += limits_json.empty() ? std::string_view("{}") : limits_json;
+}
+
+/// Writes `"result":…` or `"error":{…}`.
+struct ReplyWriter {
+  std::string& out;
+
+  void operator()(const ConnectResult& result) const {
+    out += R"("result":{"session":)";
+    append_json_string(out, result.session);
+    out += R"(,"gateway":)";
+    append_json_string(out, result.gateway);
+    out += R"(,"heartbeat_ms":)";
+    append_number(out, static_cast<std::uint64_t>(result.heartbeat_ms));
+    out += R"(,"limits":)";
+    append_limits(out, result.limits_json);
+    out += '}';
+  }
+  void operator()(const SubscribeResult& result) const {
+    out += R"("result":{"channel":)";
+    append_json_string(out, result.channel);
+    if (result.position) {
+      out += ',';
+      append_position(out, *result.position);
+    }
+    if (result.recovered)
+      out += *result.recovered ? R"(,"recovered":true)" : R"(,"recovered":false)";
+    if (result.recovered || !result.publications.empty()) {
+      out += ',';
+      append_publications(out, result.publications);
+    }
+    out += '}';
+  }
+  void operator()(const UnsubscribeResult& result) const {
+    out += R"("result":{"channel":)";
+    append_json_string(out, result.channel);
+    out += '}';
+  }
+  void operator()(const PublishResult& result) const {
+    using Status = bus::Published::Status;
+    if (!result.many && result.outcomes.size() == 1) {
+      const bus::Published& outcome = result.outcomes.front();
+      out += outcome.status == Status::ok ? R"("result":)" : R"("error":{)";
+      if (outcome.status == Status::ok) return append_published(out, outcome);
+      append_refusal(out, outcome);
+      out += '}';
+      return;
+    }
+    out += R"("result":[)";
+    bool first = true;
+    for (const bus::Published& outcome : result.outcomes) {
+      if (!first) out += ',';
+      first = false;
+      if (outcome.status == Status::ok) {
+        append_published(out, outcome);
+      } else {
+        out += R"({"error":{)";
+        append_refusal(out, outcome);
+        out += "}}";
+      }
+    }
+    out += ']';
+  }
+  void operator()(const HistoryResult& result) const {
+    out += R"("result":{)";
+    append_position(out, result.page->head.position());
+    out += ',';
+    append_publications(out, result.page->publications);
+    out += '}';
+  }
+  void operator()(const PingResult&) const { out += R"("result":{})"; }
+  void operator()(const Error& error) const {
+    out += R"("error":{)";
+    append_error_members(out, error);
+    out += '}';
+  }
+};
+
+struct PushWriter {
+  std::string& out;
+
+  void operator()(const MessagePush& push) const {
+    open("message", push.channel);
+    if (push.publication->offset.value != 0) {
+      out += R"(,"offset":)";
+      append_number(out, push.publication->offset.value);
+    }
+    if (push.after) {
+      out += R"(,"after":)";
+      append_number(out, push.after->value);
+    }
+    append_content(out, *push.publication);
+    out += '}';
+  }
+  void operator()(const PositionPush& push) const {
+    open("position", push.channel);
+    out += R"(,"offset":)";
+    append_number(out, push.offset.value);
+    out += '}';
+  }
+  void operator()(const ResetPush& push) const {
+    open("reset", push.channel);
+    out += ',';
+    append_position(out, push.position);
+    out += '}';
+  }
+  void operator()(const UnsubscribedPush& push) const {
+    open("unsubscribed", push.channel);
+    out += ',';
+    append_error_members(out, *push.error);
+    out += '}';
+  }
+  void operator()(const HeartbeatPush&) const { out += R"({"event":"heartbeat"})"; }
+  void operator()(const ErrorPush& push) const {
+    out += R"({"event":"error",)";
+    append_error_members(out, *push.error);
+    out += '}';
+  }
+
+ private:
+  void open(std::string_view event, std::string_view channel) const {
+    out += R"({"event":")";
+    out += event;
+    out += R"(","channel":)";
+    append_json_string(out, channel);
+  }
+};
+
+}  // namespace
+
+void append_error_members(std::string& out, const Error& error) {
+  out += R"("code":")";
+  out += info(error.code).name;
+  out += R"(","message":)";
+  append_json_string(out, error.message);
+  out += error.temporary() ? R"(,"temporary":true)" : R"(,"temporary":false)";
+}
+
+void JsonProtocol::encode_reply(std::string& out, std::uint64_t id, const ReplyBody& reply) {
+  out += '{';
+  if (id != 0) {
+    out += R"("id":)";
+    append_number(out, id);
+    out += ',';
+  }
+  std::visit(ReplyWriter{out}, reply);
+  out += '}';
+}
+
+void JsonProtocol::encode_push(std::string& out, const Push& push) {
+  std::visit(PushWriter{out}, push);
+}
+
+}  // namespace peal::gateway
