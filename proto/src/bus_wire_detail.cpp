@@ -1,0 +1,333 @@
+#include "bus_wire_detail.hpp"
+
+namespace peal::wire {
+namespace {
+
+constexpr std::uint64_t kVarintType = 0;
+constexpr std::uint64_t kFixed64Type = 1;
+constexpr std::uint64_t kTextType = 2;
+constexpr std::uint64_t kFixed32Type = 5;
+
+void write_error(DetailWriter& writer, std::uint32_t code_field, const std::optional<Error>& error) {
+  if (!error) return;
+  writer.text(code_field, info(error->code).name);
+  writer.text(code_field + 1, error->message);
+}
+
+/// A code that a newer side knows and we do not is still an error; its name goes into the message.
+void read_error_code(std::optional<Error>& error, std::string_view name) {
+  if (!error) error.emplace();
+  const auto code = error_code_from_name(name);
+  error->code = code.value_or(ErrorCode::internal_error);
+  if (!code) error->message = std::string(name);
+}
+
+void read_error_message(std::optional<Error>& error, std::string_view message) {
+  if (!error) error.emplace();
+  if (!error->message.empty()) error->message += ": ";
+  error->message += message;
+}
+
+bool read_epoch(std::optional<Epoch>& epoch, const DetailField& field) {
+  epoch = field.is_text ? Epoch::parse(field.text) : std::nullopt;
+  return epoch.has_value();
+}
+
+bool fits_offset(std::uint64_t value) { return value <= kOffsetMax.value; }
+
+}  // namespace
+
+void DetailWriter::varint(std::uint64_t value) {
+  while (value >= 0x80U) {
+    out_.push_back(static_cast<char>(value | 0x80U));
+    value >>= 7U;
+  }
+  out_.push_back(static_cast<char>(value));
+}
+
+void DetailWriter::always_number(std::uint32_t field, std::uint64_t value) {
+  varint((std::uint64_t{field} << 3U) | kVarintType);
+  varint(value);
+}
+
+void DetailWriter::text(std::uint32_t field, std::string_view value) {
+  if (value.empty()) return;
+  varint((std::uint64_t{field} << 3U) | kTextType);
+  varint(value.size());
+  out_.append(value);
+}
+
+bool DetailReader::varint(std::uint64_t& value) {
+  value = 0;
+  for (unsigned shift = 0; shift < 64 && at_ < detail_.size(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(detail_[at_++]);
+    value |= std::uint64_t{byte & 0x7FU} << shift;
+    if (byte < 0x80U) return true;
+  }
+  broken_ = true;
+  return false;
+}
+
+bool DetailReader::next(DetailField& field) {
+  if (broken_ || at_ >= detail_.size()) return false;
+  field = {};
+  field.start = at_;
+  std::uint64_t tag = 0;
+  if (!varint(tag)) return false;
+  field.id = static_cast<std::uint32_t>(tag >> 3U);
+  const std::uint64_t type = tag & 7U;
+  if (field.id == 0 || tag >> 32U != 0) {
+    broken_ = true;
+    return false;
+  }
+  if (type == kVarintType) return varint(field.number);
+  std::uint64_t size = type == kFixed64Type ? 8 : 4;
+  if (type == kTextType) {
+    if (!varint(size)) return false;
+    field.is_text = true;
+  } else if (type != kFixed64Type && type != kFixed32Type) {
+    broken_ = true;
+    return false;
+  }
+  if (size > detail_.size() - at_) {
+    broken_ = true;
+    return false;
+  }
+  field.text = detail_.substr(at_, size);
+  at_ += size;
+  return true;
+}
+
+void encode_attributes(std::string& out, const PublicationView& p) {
+  DetailWriter writer(out);
+  writer.number(1, static_cast<std::uint64_t>(p.kind));
+  writer.text(2, p.key);
+  writer.text(3, p.type);
+  writer.text(4, p.tags);
+  if (!p.source.empty()) {
+    writer.text(5, p.source);
+    writer.number(6, p.sequence.major);
+    writer.number(7, p.sequence.minor);
+  }
+  writer.text(8, p.origin);
+  out.append(p.unknown_fields);
+}
+
+void encode_request(std::string& out, const bus::PublishRequest& request) {
+  DetailWriter writer(out);
+  if (request.expect) {
+    writer.text(20, request.expect->epoch.view());
+    writer.number(21, request.expect->offset.value);
+  }
+  if (request.previous) {
+    writer.always_number(22, request.previous->major);
+    writer.number(23, request.previous->minor);
+  }
+  writer.text(24, request.idempotency_key);
+  encode_attributes(out, request.publication);
+}
+
+bool decode_request(std::string_view detail, bus::PublishRequest& request) {
+  PublicationView& p = request.publication;
+  DetailReader reader(detail);
+  DetailField field;
+  std::optional<Epoch> expect_epoch;
+  while (reader.next(field)) {
+    switch (field.id) {
+      case 1:
+        if (field.number > 1) return false;
+        p.kind = static_cast<Kind>(field.number);
+        break;
+      case 2: p.key = field.text; break;
+      case 3: p.type = field.text; break;
+      case 4: p.tags = field.text; break;
+      case 5: p.source = field.text; break;
+      case 6: p.sequence.major = field.number; break;
+      case 7: p.sequence.minor = field.number; break;
+      case 8: p.origin = field.text; break;
+      case 20:
+        if (!read_epoch(expect_epoch, field)) return false;
+        if (!request.expect) request.expect.emplace();
+        request.expect->epoch = *expect_epoch;
+        break;
+      case 21:
+        if (!fits_offset(field.number)) return false;
+        if (!request.expect) request.expect.emplace();
+        request.expect->offset = {field.number};
+        break;
+      case 22:
+        if (!request.previous) request.previous.emplace();
+        request.previous->major = field.number;
+        break;
+      case 23:
+        if (!request.previous) request.previous.emplace();
+        request.previous->minor = field.number;
+        break;
+      case 24: request.idempotency_key = field.text; break;
+      default:
+        // From the first unknown field to the end: what is known in there is repeated, not changed.
+        if (p.unknown_fields.empty()) p.unknown_fields = detail.substr(field.start);
+    }
+  }
+  const bool half_expectation = request.expect && !expect_epoch;
+  return !reader.broken() && !half_expectation;
+}
+
+void encode_read(std::string& out, const bus::ReadRequest& request) {
+  DetailWriter writer(out);
+  writer.number(1, static_cast<std::uint64_t>(request.mode));
+  if (request.epoch) writer.text(2, request.epoch->view());
+  writer.number(3, request.after.value);
+  writer.number(4, request.limit);
+  writer.number(5, request.bytes);
+}
+
+bool decode_read(std::string_view detail, bus::ReadRequest& request) {
+  request.limit = 0;
+  request.bytes = 0;
+  DetailReader reader(detail);
+  DetailField field;
+  while (reader.next(field)) {
+    switch (field.id) {
+      case 1:
+        if (field.number > 2) return false;
+        request.mode = static_cast<bus::ReadRequest::Mode>(field.number);
+        break;
+      case 2:
+        if (!read_epoch(request.epoch, field)) return false;
+        break;
+      case 3:
+        if (!fits_offset(field.number)) return false;
+        request.after = {field.number};
+        break;
+      case 4: request.limit = field.number; break;
+      case 5: request.bytes = field.number; break;
+      default: break;
+    }
+  }
+  return !reader.broken();
+}
+
+void encode_head(std::string& out, const bus::HeadNotice& notice) {
+  DetailWriter writer(out);
+  writer.number(1, notice.answer ? 1 : 0);
+  if (notice.head) {
+    writer.text(2, notice.head->epoch.view());
+    writer.number(3, notice.head->top.value);
+    writer.number(4, notice.head->floor.value);
+  }
+  write_error(writer, 5, notice.error);
+}
+
+bool decode_head(std::string_view detail, bus::HeadNotice& notice) {
+  DetailReader reader(detail);
+  DetailField field;
+  std::optional<Epoch> epoch;
+  Head head;
+  while (reader.next(field)) {
+    switch (field.id) {
+      case 1: notice.answer = field.number != 0; break;
+      case 2:
+        if (!read_epoch(epoch, field)) return false;
+        break;
+      case 3: head.top = {field.number}; break;
+      case 4: head.floor = {field.number}; break;
+      case 5: read_error_code(notice.error, field.text); break;
+      case 6: read_error_message(notice.error, field.text); break;
+      default: break;
+    }
+  }
+  if (reader.broken() || !fits_offset(head.top.value) || head.floor > head.top) return false;
+  if (epoch) {
+    head.epoch = *epoch;
+    notice.head = head;
+  }
+  return true;
+}
+
+void encode_outcome(std::string& out, const bus::Published& outcome) {
+  DetailWriter writer(out);
+  writer.number(1, static_cast<std::uint64_t>(outcome.status));
+  if (outcome.position) {
+    writer.text(2, outcome.position->epoch.view());
+    writer.number(3, outcome.position->offset.value);
+  }
+  writer.number(4, outcome.duplicate ? 1 : 0);
+  if (outcome.last) {
+    writer.always_number(5, outcome.last->major);
+    writer.number(6, outcome.last->minor);
+  }
+  write_error(writer, 7, outcome.error);
+}
+
+bool decode_outcome(std::string_view detail, bus::Published& outcome) {
+  DetailReader reader(detail);
+  DetailField field;
+  std::optional<Epoch> epoch;
+  Offset offset;
+  while (reader.next(field)) {
+    switch (field.id) {
+      case 1:
+        if (field.number > 2) return false;
+        outcome.status = static_cast<bus::Published::Status>(field.number);
+        break;
+      case 2:
+        if (!read_epoch(epoch, field)) return false;
+        break;
+      case 3: offset = {field.number}; break;
+      case 4: outcome.duplicate = field.number != 0; break;
+      case 5:
+        if (!outcome.last) outcome.last.emplace();
+        outcome.last->major = field.number;
+        break;
+      case 6:
+        if (!outcome.last) outcome.last.emplace();
+        outcome.last->minor = field.number;
+        break;
+      case 7: read_error_code(outcome.error, field.text); break;
+      case 8: read_error_message(outcome.error, field.text); break;
+      default: break;
+    }
+  }
+  if (reader.broken() || !fits_offset(offset.value)) return false;
+  if (epoch) outcome.position = Position{*epoch, offset};
+  return true;
+}
+
+void encode_page(std::string& out, const bus::Page& page) {
+  DetailWriter writer(out);
+  writer.text(1, page.head.epoch.view());
+  writer.number(2, page.head.top.value);
+  writer.number(3, page.head.floor.value);
+  writer.number(4, page.after.value);
+  writer.number(5, page.to.value);
+  writer.number(6, page.publications.size());
+  write_error(writer, 7, page.error);
+}
+
+bool decode_page(std::string_view detail, bus::Page& page, std::uint64_t& count) {
+  DetailReader reader(detail);
+  DetailField field;
+  std::optional<Epoch> epoch;
+  count = 0;
+  while (reader.next(field)) {
+    switch (field.id) {
+      case 1:
+        if (!read_epoch(epoch, field)) return false;
+        page.head.epoch = *epoch;
+        break;
+      case 2: page.head.top = {field.number}; break;
+      case 3: page.head.floor = {field.number}; break;
+      case 4: page.after = {field.number}; break;
+      case 5: page.to = {field.number}; break;
+      case 6: count = field.number; break;
+      case 7: read_error_code(page.error, field.text); break;
+      case 8: read_error_message(page.error, field.text); break;
+      default: break;
+    }
+  }
+  return !reader.broken() && fits_offset(page.head.top.value) && fits_offset(page.after.value) &&
+         fits_offset(page.to.value) && page.head.floor <= page.head.top;
+}
+
+}  // namespace peal::wire
