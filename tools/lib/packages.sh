@@ -51,7 +51,7 @@ missing_packages() {
 }
 
 # has_candidate PACKAGE: apt knows a version it could install.
-has_candidate() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+has_candidate() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
 
 # need_packages LIST... : installs what is missing, or says plainly why it can't.
 # `ask` (yes|no) decides whether a terminal is asked first; `keep_services_off` whether

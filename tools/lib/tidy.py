@@ -12,10 +12,13 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
 
+# clang-tidy 14, Debian 12's default, can't read GCC 12's <ranges>.
+TIDY = next((name for name in ("clang-tidy-19", "clang-tidy-16") if shutil.which(name)), "clang-tidy")
 ROOMS = ("proto/", "broker/", "gateway/", "monitors/", "tools/", "tests/")
 
 
@@ -46,7 +49,7 @@ def headers_by_object(build: pathlib.Path, root: pathlib.Path) -> dict[str, list
 class Tree:
     def __init__(self, root: pathlib.Path):
         self.root, self.build = root, root / "build" / "dev"
-        version = subprocess.run(["clang-tidy", "--version"], capture_output=True, check=True).stdout
+        version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
         self.base = hashlib.sha256(version + (root / ".clang-tidy").read_bytes()).digest()
         self.headers = headers_by_object(self.build, root)
         self.digests: dict[pathlib.Path, bytes] = {}
@@ -73,7 +76,7 @@ def check(tree: Tree, entry: dict[str, str]) -> tuple[str, bool, str, float]:
     began = time.monotonic()
     done = subprocess.run(
         # -Wno-unknown-warning-option: the compile commands are GCC's.
-        ["clang-tidy", "--quiet", "-p", tree.build, "--extra-arg=-Wno-unknown-warning-option",
+        [TIDY, "--quiet", "-p", tree.build, "--extra-arg=-Wno-unknown-warning-option",
          "--extra-arg=-Wno-everything", entry["file"]],
         capture_output=True, text=True, cwd=tree.root,
     )
