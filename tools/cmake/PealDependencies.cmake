@@ -17,11 +17,10 @@ if(PEAL_TESTS)
   find_package(GTest 1.12 REQUIRED)
 endif()
 
-# Header-only Boost (Asio, Beast, System): old error_code members and Asio's deprecated API stay out.
+# Header-only Boost (Asio, Beast, System); Asio's deprecated API stays out.
 add_library(peal_boost INTERFACE)
 target_link_libraries(peal_boost INTERFACE Boost::headers Threads::Threads)
-target_compile_definitions(peal_boost INTERFACE BOOST_ASIO_NO_DEPRECATED
-                           BOOST_ERROR_CODE_HEADER_ONLY BOOST_BEAST_USE_STD_STRING_VIEW)
+target_compile_definitions(peal_boost INTERFACE BOOST_ASIO_NO_DEPRECATED)
 
 add_library(peal_zmq INTERFACE)
 target_link_libraries(peal_zmq INTERFACE PkgConfig::ZeroMQ)
