@@ -1,7 +1,8 @@
 #pragma once
-// HTTP/1.1 as a sans-I/O machine over Beast's parser and serializer: bytes in, one whole request at a time
-// out. Beast is included in the .cpp only. A connection has one only until its upgrade, or between requests.
-// Nothing is parsed behind a request whose response is pending; its bytes stay with the caller.
+// HTTP/1.1 as a sans-I/O machine over Beast's parser and serializer: bytes in, one whole request at
+// a time out. Beast is included in the .cpp only. A connection has one only until its upgrade, or
+// between requests. Nothing is parsed behind a request whose response is pending; its bytes stay
+// with the caller.
 
 #include <cstdint>
 #include <memory>
@@ -20,9 +21,9 @@ namespace peal::gateway::http {
 /// A request; views are valid until `next` is called again.
 struct Request {
   std::string_view method;
-  std::string_view target;                 ///< as sent
-  std::string path;                        ///< percent-decoded path without query (raw bytes checked by the router)
-  std::string_view query;                  ///< raw, without '?'
+  std::string_view target;  ///< as sent
+  std::string path;        ///< percent-decoded path without query (raw bytes checked by the router)
+  std::string_view query;  ///< raw, without '?'
   bool keep_alive = true;
   std::string_view body;
   std::vector<std::pair<std::string_view, std::string_view>> headers;
@@ -45,9 +46,9 @@ class HttpMachine {
 
   struct Step {
     std::size_t consumed = 0;
-    const Request* request = nullptr;     ///< a whole request is there
-    std::optional<Error> error;           ///< answer with it and close
-    bool continue_expected = false;       ///< send "100 Continue" (once)
+    const Request* request = nullptr;  ///< a whole request is there
+    std::optional<Error> error;        ///< answer with it and close
+    bool continue_expected = false;    ///< send "100 Continue" (once)
   };
   /// Feeds bytes; stops at the end of one request. Body limit: limits.command_bytes_max.
   Step feed(std::string_view bytes);
