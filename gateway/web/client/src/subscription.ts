@@ -1,0 +1,94 @@
+// What the application holds of one channel. Several may be held of the same channel; the server
+// is asked once, and told to stop when the last one is gone.
+import { Emitter } from "./emitter.ts";
+import type { PealError } from "./errors.ts";
+import { Stream } from "./stream.ts";
+import type { Position, Publication, SubscriptionState } from "./types.ts";
+
+export type SubscriptionEvents<T> = {
+  message: Publication<T>;
+  state: SubscriptionState;
+  /** The past is gone: fetch anew what was built from it; publications go on after `position`. */
+  reset: Position;
+};
+
+export class Subscription<T = unknown> extends Emitter<SubscriptionEvents<T>>
+  implements AsyncIterable<Publication<T>> {
+  readonly channel: string;
+  /** Fulfilled when subscribed for the first time, rejected when that is refused for good. */
+  readonly ready: Promise<this>;
+
+  #state: SubscriptionState = { name: "subscribing" };
+  #resolve!: (self: this) => void;
+  #reject!: (error: PealError | undefined) => void;
+  readonly #streams = new Set<Stream<Publication<T>>>();
+  /** Keeps what comes until the first loop begins or the first listener is there. */
+  #early?: Stream<Publication<T>>;
+  readonly #bufferMax: number;
+  readonly #leave: (self: Subscription<any>) => void;
+
+  /** @internal Use `Peal.subscribe`. */
+  constructor(channel: string, bufferMax: number, leave: (self: Subscription<any>) => void) {
+    super();
+    this.channel = channel;
+    this.#bufferMax = bufferMax;
+    this.#leave = leave;
+    this.ready = new Promise<this>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.ready.catch(() => {});  // whoever doesn't wait for it hears by `state`
+    this.#early = this.#stream();
+  }
+
+  get state(): SubscriptionState {
+    return this.#state;
+  }
+
+  override on<Name extends keyof SubscriptionEvents<T>>(
+    name: Name, listener: (value: SubscriptionEvents<T>[Name]) => void,
+  ): () => void {
+    if (name === "message") this.#early = void this.#early?.return();
+    return super.on(name, listener);
+  }
+
+  /** Every publication from here on; the first loop also gets what came before it. Leaving the
+   *  loop ends the loop, not the subscription. */
+  [Symbol.asyncIterator](): AsyncIterator<Publication<T>> {
+    const stream = this.#early ?? this.#stream();
+    this.#early = undefined;
+    if (this.#state.name === "closed") stream.end(this.#state.error);
+    return stream;
+  }
+
+  /** Nothing more is delivered here from now on. */
+  unsubscribe(): void {
+    if (this.#state.name === "closed") return;
+    this.#leave(this);
+    this.enter({ name: "closed" });
+  }
+
+  /** @internal */
+  enter(state: SubscriptionState): void {
+    this.#state = state;
+    if (state.name === "subscribed") this.#resolve(this);
+    if (state.name === "closed") {
+      this.#reject(state.error);
+      for (const stream of this.#streams) stream.end(state.error);
+    }
+    this.emit("state", state);
+  }
+
+  /** @internal */
+  deliver(publication: Publication<T>): void {
+    for (const stream of this.#streams) stream.push(publication);
+    this.emit("message", publication);
+  }
+
+  #stream(): Stream<Publication<T>> {
+    const stream: Stream<Publication<T>> =
+      new Stream(this.#bufferMax, () => void this.#streams.delete(stream));
+    this.#streams.add(stream);
+    return stream;
+  }
+}
