@@ -10,6 +10,12 @@ Error not_an_address(std::string_view text) {
               "\"" + std::string(text) + "\" is not host:port, like 127.0.0.1:8420 or [::1]:8420");
 }
 
+bool loopback_host(std::string_view host) {
+  return host == "localhost" || host == "::1" ||
+         (host.starts_with("127.") &&
+          host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
 }  // namespace
 
 Result<Address> Address::parse(std::string_view text) {
@@ -31,7 +37,7 @@ Result<Address> Address::parse(std::string_view text) {
 }
 
 bool Address::loopback() const {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+  return loopback_host(host);
 }
 
 std::string Address::to_string() const {
@@ -49,8 +55,7 @@ bool reachable_from_outside(std::string_view endpoint) {
   }
   const auto colon = address.rfind(':');
   const std::string_view host = address.substr(0, colon);
-  return !(host == "localhost" || host == "[::1]" || host == "::1" || host == "lo" ||
-           host.starts_with("127."));
+  return !(loopback_host(host) || host == "[::1]" || host == "lo");
 }
 
 }  // namespace peal::runtime

@@ -42,7 +42,7 @@ TEST(AddressTest, KnowsWhichEndpointsAreReachableFromOutside) {
     EXPECT_FALSE(reachable_from_outside(endpoint)) << endpoint;
   }
   for (const char* endpoint : {"tcp://*:1", "tcp://0.0.0.0:1", "tcp://broker:8422", "tcp://eth0:1",
-                               "tcp://127.0.0.1:0;10.0.0.1:8422"}) {
+                               "tcp://127.example.org:1", "tcp://127.0.0.1:0;10.0.0.1:8422"}) {
     EXPECT_TRUE(reachable_from_outside(endpoint)) << endpoint;
   }
 }

@@ -43,6 +43,11 @@ class ConfigSchema {
   /// A further flag without a key in the file, e.g. --allow PATTERN (repeatable).
   void flag(std::string_view name, std::vector<std::string>& target, std::string_view help);
 
+  /// What --print-config shows: TOML with every key, its help as a comment, secrets masked.
+  std::string print() const;
+  /// Rows of a Markdown table: key, value now, help.
+  std::string markdown() const;
+
  private:
   friend class ConfigLoader;
   struct Impl;
@@ -51,14 +56,18 @@ class ConfigSchema {
 
 /// Binds every limit under "limits.".
 void describe(ConfigSchema& schema, Limits& limits);
+/// Refuses limits under which nothing would work (zero where zero has no meaning).
+Result<void> validate(const Limits& limits);
 
 struct LoadedConfig {
   enum class Action : std::uint8_t { run, exit } action = Action::run;
   int exit_code = 0;      ///< with Action::exit: --help, --version, --print-config, --check-config or an error
   std::string output;     ///< what was to be printed (to stdout when exit_code is 0, else stderr)
+  std::vector<std::string> warnings;  ///< for the log: PEAL_* variables that are nobody's
 };
 
 /// Reads everything into the bound fields. `validate` is called last and its error is reported alike.
+/// The file is --config FILE or PEAL_CONFIG. A table's key is also PEAL_TABLE_NAME (NAME in lower case).
 LoadedConfig load_config(ConfigSchema& schema, std::string_view program, std::string_view about,
                          const std::vector<std::string>& arguments,
                          const std::function<Result<void>()>& validate);

@@ -26,6 +26,8 @@ struct ProcessConfig {
 };
 class ConfigSchema;
 void describe(ConfigSchema& schema, ProcessConfig& config);
+/// Gives an empty name its default; refuses names, levels, formats and addresses that cannot be.
+Result<void> complete(ProcessConfig& config);
 
 /// What the App does when the process's life moves on.
 struct ProcessCallbacks {

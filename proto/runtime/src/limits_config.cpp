@@ -1,0 +1,98 @@
+#include <iterator>
+
+#include "peal/runtime/config.hpp"
+
+namespace peal::runtime {
+namespace {
+
+constexpr std::size_t kLimits = 28;
+static_assert(sizeof(Limits) == kLimits * sizeof(std::size_t),
+              "a limit was added or removed: describe it here");
+
+struct Row {
+  const char* key;
+  std::size_t Limits::*target;
+  const char* help;
+  bool zero_allowed = false;
+};
+
+constexpr Row kRows[] = {
+    {"limits.message_bytes_max", &Limits::message_bytes_max, "largest payload of one publication"},
+    {"limits.command_bytes_max", &Limits::command_bytes_max,
+     "largest client command: a WebSocket message or an HTTP body that carries one"},
+    {"limits.json_depth_max", &Limits::json_depth_max,
+     "deepest nesting of arrays and objects in JSON"},
+    {"limits.subscriptions_max", &Limits::subscriptions_max, "subscriptions of one session"},
+    {"limits.commands_pending_max", &Limits::commands_pending_max,
+     "unanswered commands of one session; above, its socket is not read"},
+    {"limits.channels_per_publish_max", &Limits::channels_per_publish_max,
+     "channels of one publish command"},
+    {"limits.commands_per_second_max", &Limits::commands_per_second_max,
+     "commands a second of one session, with a burst of one second; 0: no limit", true},
+    {"limits.queue_bytes_max", &Limits::queue_bytes_max,
+     "bytes queued for one session before its slow-consumer policy acts"},
+    {"limits.sessions_max", &Limits::sessions_max, "sessions of one gateway"},
+    {"limits.header_bytes_max", &Limits::header_bytes_max, "HTTP request header"},
+    {"limits.fragments_max", &Limits::fragments_max, "frames of one fragmented message"},
+    {"limits.control_frames_per_second_max", &Limits::control_frames_per_second_max,
+     "pings and pongs of one session and second"},
+    {"limits.accepts_per_turn_max", &Limits::accepts_per_turn_max,
+     "new connections a turn of a shard; TLS handshakes likewise"},
+    {"limits.read_bytes_per_turn_max", &Limits::read_bytes_per_turn_max,
+     "bytes read of one connection and turn"},
+    {"limits.batch_bytes_max", &Limits::batch_bytes_max, "bytes of one batch on the bus"},
+    {"limits.link_credit_bytes", &Limits::link_credit_bytes,
+     "bytes on the way on one bus link and class before the sender waits"},
+    {"limits.history_length_max", &Limits::history_length_max,
+     "publications kept by a recoverable channel"},
+    {"limits.history_bytes_max", &Limits::history_bytes_max, "bytes kept by a recoverable channel"},
+    {"limits.channels_max", &Limits::channels_max, "channels of one core"},
+    {"limits.sources_max", &Limits::sources_max, "remembered producers of one channel"},
+};
+
+struct DurationRow {
+  const char* key;
+  std::chrono::milliseconds Limits::*target;
+  const char* help;
+};
+
+constexpr DurationRow kDurations[] = {
+    {"limits.queue_age_max", &Limits::queue_age_max,
+     "age of the oldest queued byte of one session before its slow-consumer policy acts"},
+    {"limits.header_timeout", &Limits::header_timeout,
+     "from accept to a whole request header, and between requests"},
+    {"limits.body_timeout", &Limits::body_timeout, "a whole HTTP body"},
+    {"limits.handshake_timeout", &Limits::handshake_timeout, "a TLS handshake"},
+    {"limits.ping_interval", &Limits::ping_interval, "between WebSocket pings"},
+    {"limits.pong_timeout", &Limits::pong_timeout, "for the answer to a ping"},
+    {"limits.close_timeout", &Limits::close_timeout,
+     "after a Close frame, until the socket is closed"},
+};
+
+}  // namespace
+
+void describe(ConfigSchema& schema, Limits& limits) {
+  static_assert(std::size(kRows) + std::size(kDurations) + 1 == kLimits);
+  for (const Row& row : kRows)
+    schema.field(row.key, limits.*row.target, row.help);
+  for (const DurationRow& row : kDurations)
+    schema.field(row.key, limits.*row.target, row.help);
+  schema.field("limits.history_age_max", limits.history_age_max,
+               "age of the oldest publication kept by a recoverable channel");
+}
+
+Result<void> validate(const Limits& limits) {
+  const auto zero = [](const char* key) {
+    return fail(ErrorCode::config_invalid, std::string(key) + " cannot be 0");
+  };
+  for (const Row& row : kRows) {
+    if (!row.zero_allowed && limits.*row.target == 0) return zero(row.key);
+  }
+  for (const DurationRow& row : kDurations) {
+    if ((limits.*row.target).count() == 0) return zero(row.key);
+  }
+  if (limits.history_age_max.count() == 0) return zero("limits.history_age_max");
+  return {};
+}
+
+}  // namespace peal::runtime
