@@ -27,29 +27,16 @@ void TurnCommands::read(const ReadRequest& request) {
 }
 
 void TurnCommands::replay(broker::Core& core, broker::PeerId peer, broker::TimePoint now) const {
-  auto watch = watches_.begin();
-  auto unwatch = unwatches_.begin();
-  auto publish = publishes_.begin();
-  auto read = reads_.begin();
-  for (const Run& run : order_) {
-    for (std::uint32_t i = 0; i < run.count; ++i) {
-      switch (run.kind) {
-        case Kind::watch:
-          core.watch(peer, watch->alias, watch->channel, now);
-          ++watch;
-          break;
-        case Kind::unwatch:
-          core.unwatch(peer, *unwatch++, now);
-          break;
-        case Kind::publish:
-          core.publish(peer, *publish++, now);
-          break;
-        case Kind::read:
-          core.read(peer, *read++, now);
-          break;
-      }
-    }
-  }
+  struct {
+    broker::Core& core;
+    broker::PeerId peer;
+    broker::TimePoint now;
+    void watch(Alias alias, std::string_view channel) { core.watch(peer, alias, channel, now); }
+    void unwatch(Alias alias) { core.unwatch(peer, alias, now); }
+    void publish(const PublishRequest& request) { core.publish(peer, request, now); }
+    void read(const ReadRequest& request) { core.read(peer, request, now); }
+  } visitor{core, peer, now};
+  visit(visitor);
 }
 
 void TurnCommands::reset() {

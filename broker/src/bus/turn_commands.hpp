@@ -23,6 +23,33 @@ class TurnCommands {
   std::size_t bytes() const { return arena_.used() + publishes_.size() * sizeof(PublishRequest); }
   /// The publications handed to the core borrow from here until reset().
   void replay(broker::Core& core, broker::PeerId peer, broker::TimePoint now) const;
+  /// Calls visitor.watch(alias, channel), unwatch(alias), publish(request) and read(request), in order.
+  template <class Visitor>
+  void visit(Visitor& visitor) const {
+    std::size_t watch = 0;
+    std::size_t unwatch = 0;
+    std::size_t publish = 0;
+    std::size_t read = 0;
+    for (const Run& run : order_) {
+      for (std::uint32_t i = 0; i < run.count; ++i) {
+        switch (run.kind) {
+          case Kind::watch:
+            visitor.watch(watches_[watch].alias, watches_[watch].channel);
+            ++watch;
+            break;
+          case Kind::unwatch:
+            visitor.unwatch(unwatches_[unwatch++]);
+            break;
+          case Kind::publish:
+            visitor.publish(publishes_[publish++]);
+            break;
+          case Kind::read:
+            visitor.read(reads_[read++]);
+            break;
+        }
+      }
+    }
+  }
   /// Calls `each` with the id of every publish that wants an answer.
   template <class Each>
   void each_publish_id(Each&& each) const {
