@@ -42,6 +42,8 @@ class Client : public std::enable_shared_from_this<Client> {
         [self = shared_from_this()](error_code error, std::size_t) { self->on_read(error); });
   }
 
+  void close() { stream_.close(); }
+
  private:
   void on_read(error_code error) {
     if (error == http::error::header_limit)
