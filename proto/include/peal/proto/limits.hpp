@@ -60,8 +60,16 @@ struct Limits {
   std::chrono::seconds history_age_max{300};
   /// Channels of one core.
   std::size_t channels_max = 1'000'000;
-  /// Remembered producers of one channel.
+  /// Remembered producers of one channel, and for how long after their last publication.
   std::size_t sources_max = 1000;
+  std::chrono::seconds source_ttl{24 * 3600};
+  /// Remembered Idempotency-Keys of one channel, and for how long.
+  std::size_t idempotency_keys_max = 1000;
+  std::chrono::seconds idempotency_ttl{300};
+  /// How long an unused channel's position is remembered after its publications are gone.
+  std::chrono::seconds position_ttl{30 * 24 * 3600};
+  /// Bytes of all logs of one core; above, the least recently watched channel's past is given up.
+  std::size_t log_bytes_max = 1024 * 1024 * 1024;
 };
 
 }  // namespace peal
