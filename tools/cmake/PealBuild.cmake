@@ -37,6 +37,12 @@ endif()
 if(PEAL_SANITIZE)
   add_compile_options("-fsanitize=${PEAL_SANITIZE}" -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options("-fsanitize=${PEAL_SANITIZE}")
+  # GCC warns wrongly of what it has instrumented itself; the dev build has this warning on.
+  add_compile_options(-Wno-maybe-uninitialized)
+  if(PEAL_SANITIZE STREQUAL "thread")
+    # GCC can't instrument fences; where Asio's stand a mutex orders things as well.
+    add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK)
+  endif()
 endif()
 if(PEAL_COVERAGE)
   add_compile_options(--coverage -fprofile-update=atomic)
