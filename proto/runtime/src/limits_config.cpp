@@ -5,7 +5,7 @@
 namespace peal::runtime {
 namespace {
 
-constexpr std::size_t kLimits = 28;
+constexpr std::size_t kLimits = 33;
 static_assert(sizeof(Limits) == kLimits * sizeof(std::size_t),
               "a limit was added or removed: describe it here");
 
@@ -48,6 +48,10 @@ constexpr Row kRows[] = {
     {"limits.history_bytes_max", &Limits::history_bytes_max, "bytes kept by a recoverable channel"},
     {"limits.channels_max", &Limits::channels_max, "channels of one core"},
     {"limits.sources_max", &Limits::sources_max, "remembered producers of one channel"},
+    {"limits.idempotency_keys_max", &Limits::idempotency_keys_max,
+     "remembered Idempotency-Keys of one channel"},
+    {"limits.log_bytes_max", &Limits::log_bytes_max,
+     "bytes of all logs of one core; above, the least recently watched channel's past is given up"},
 };
 
 struct DurationRow {
@@ -69,16 +73,33 @@ constexpr DurationRow kDurations[] = {
      "after a Close frame, until the socket is closed"},
 };
 
+struct SecondsRow {
+  const char* key;
+  std::chrono::seconds Limits::*target;
+  const char* help;
+};
+
+constexpr SecondsRow kSeconds[] = {
+    {"limits.history_age_max", &Limits::history_age_max,
+     "age of the oldest publication kept by a recoverable channel"},
+    {"limits.source_ttl", &Limits::source_ttl,
+     "how long a producer is remembered after its last publication"},
+    {"limits.idempotency_ttl", &Limits::idempotency_ttl,
+     "how long an Idempotency-Key is remembered"},
+    {"limits.position_ttl", &Limits::position_ttl,
+     "how long an unused channel's position is remembered after its publications are gone"},
+};
+
 }  // namespace
 
 void describe(ConfigSchema& schema, Limits& limits) {
-  static_assert(std::size(kRows) + std::size(kDurations) + 1 == kLimits);
+  static_assert(std::size(kRows) + std::size(kDurations) + std::size(kSeconds) == kLimits);
   for (const Row& row : kRows)
     schema.field(row.key, limits.*row.target, row.help);
   for (const DurationRow& row : kDurations)
     schema.field(row.key, limits.*row.target, row.help);
-  schema.field("limits.history_age_max", limits.history_age_max,
-               "age of the oldest publication kept by a recoverable channel");
+  for (const SecondsRow& row : kSeconds)
+    schema.field(row.key, limits.*row.target, row.help);
 }
 
 Result<void> validate(const Limits& limits) {
@@ -91,7 +112,9 @@ Result<void> validate(const Limits& limits) {
   for (const DurationRow& row : kDurations) {
     if ((limits.*row.target).count() == 0) return zero(row.key);
   }
-  if (limits.history_age_max.count() == 0) return zero("limits.history_age_max");
+  for (const SecondsRow& row : kSeconds) {
+    if ((limits.*row.target).count() == 0) return zero(row.key);
+  }
   return {};
 }
 
