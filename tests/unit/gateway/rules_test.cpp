@@ -64,8 +64,10 @@ TEST(ChannelRules, NameTheRuleAndFieldThatIsWrong) {
   EXPECT_NE(refusal(both).find("slow_consumer"), std::string::npos);
 }
 
+using Keys = std::map<std::string, std::string>;
+
 TEST(Authenticator, AddsTheNameOfAKeyThatWasShown) {
-  const Authenticator keys({{"app", "s3cret"}, {"other", "t0ken"}, {"unset", ""}});
+  const Authenticator keys(Keys{{"app", "s3cret"}, {"other", "t0ken"}, {"unset", ""}});
   const auto app = *keys.authenticate({}, "s3cret");
   EXPECT_EQ(app->key_names, (std::vector<std::string>{"app"}));
   const auto both = *keys.authenticate(*app, "t0ken");
@@ -78,7 +80,7 @@ TEST(Authenticator, AddsTheNameOfAKeyThatWasShown) {
 }
 
 TEST(Authenticator, ReadsBearerTokens) {
-  const Authenticator keys({{"app", "s3cret"}});
+  const Authenticator keys(Keys{{"app", "s3cret"}});
   EXPECT_TRUE((*keys.authorize(""))->key_names.empty());
   EXPECT_EQ((*keys.authorize("bearer  s3cret"))->key_names.size(), 1U);
   EXPECT_TRUE(keys.authorize("Bearer nope").has_error());
