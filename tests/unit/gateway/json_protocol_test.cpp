@@ -15,7 +15,8 @@ class JsonProtocolTest : public ::testing::Test {
     return error ? std::string(info(error->error.code).name) : "";
   }
   std::string publish(std::string_view payload) {
-    return decode(R"({"id":1,"action":"publish","payload":)" + std::string(payload) + "}");
+    sent = R"({"id":1,"action":"publish","payload":)" + std::string(payload) + "}";
+    return decode(sent);  // the command's views point into it
   }
   std::string reply(const ReplyBody& body, std::uint64_t id = 7) {
     std::string out;
@@ -29,6 +30,7 @@ class JsonProtocolTest : public ::testing::Test {
   }
 
   Limits limits;
+  std::string sent;
   JsonProtocol protocol{limits};
   Command command;
   std::optional<CommandError> error;
