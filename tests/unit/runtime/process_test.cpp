@@ -16,6 +16,7 @@
 #include <fstream>
 #include <thread>
 
+#include "eventually.hpp"
 #include "log_capture.hpp"
 #include "peal/proto/json.hpp"
 #include "peal/runtime/address.hpp"
@@ -25,16 +26,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using boost::asio::ip::tcp;
+using test::eventually;
 using testing::HasSubstr;
-
-bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + 10s;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(2ms);
-  }
-  return true;
-}
 
 tcp::socket connect_to(boost::asio::io_context& io, const std::string& address) {
   tcp::socket socket(io);

@@ -1,9 +1,10 @@
 #pragma once
-// The control socket (ZeroMQ ROUTER) and the ingest socket (ZeroMQ PULL) of a process, on one thread of
-// their own. Control: a JSON object {"id"?, "action": NAME, "payload"?: {…}} in, one JSON object
-// {"id"?, "result"|"error"} back. Ingest: frames [channel][payload], no answer. ipc:// files get 0600
-// rights and a stale file is replaced; tcp:// needs CURVE unless `insecure`.
-// Handlers run on the control thread; they may answer later, from any thread, through ControlReply.
+// The control socket (ZeroMQ ROUTER) and the ingest socket (ZeroMQ PULL) of a process, on one
+// thread of their own. Control: a JSON object {"id"?, "action": NAME, "payload"?: {…}} in, one JSON
+// object
+// {"id"?, "result"|"error"} back. Ingest: frames [channel][payload], no answer. ipc:// files get
+// 0600 rights and a stale file is replaced; tcp:// needs CURVE unless `insecure`. Handlers run on
+// the control thread; they may answer later, from any thread, through ControlReply.
 
 #include <functional>
 #include <map>
@@ -13,19 +14,11 @@
 
 #include "peal/proto/limits.hpp"
 #include "peal/proto/result.hpp"
+#include "peal/runtime/curve.hpp"
 #include "peal/runtime/logger.hpp"
 #include "peal/runtime/probe.hpp"
 
 namespace peal::runtime {
-
-/// CURVE keys (Z85, 40 characters) of a socket that binds or connects over tcp://.
-struct CurveConfig {
-  std::string public_key;
-  std::string secret_key;
-  std::string server_key;                 ///< when connecting: the other side's public key
-  std::vector<std::string> allowed_keys;  ///< when bound: the clients' public keys (ZAP)
-  bool configured() const { return !secret_key.empty(); }
-};
 
 /// Answers one control command, once, from any thread; dropping it unanswered says internal_error.
 class ControlReply {
@@ -41,16 +34,23 @@ class ControlReply {
 
 /// `payload` is the validated raw JSON object of the command ("{}" when left out).
 using ControlHandler = std::function<void(std::string_view payload, ControlReply reply)>;
+/// `channel` is a valid name, `payload` valid JSON within the limits.
 using IngestHandler = std::function<void(std::string_view channel, std::string_view payload)>;
+/// Whether more may be ingested now. While it says no, the socket isn't read and producers wait.
+using IngestGate = std::function<bool()>;
 
+class ConfigSchema;
 struct ControlConfig {
-  std::string endpoint;         ///< "off", "ipc://…", "tcp://…"; empty: ipc in the runtime folder
+  std::string endpoint;  ///< "off", "ipc://…", "tcp://…"; empty: ipc in the runtime folder
   std::string ingest_endpoint;  ///< likewise
   bool insecure = false;
   CurveConfig curve;
 };
 
-/// $XDG_RUNTIME_DIR/peal or /run/peal (root), made with 0700 when missing.
+/// Binds `control`, `ingest`, `insecure` and `curve.*`.
+void describe(ConfigSchema& schema, ControlConfig& config);
+
+/// $XDG_RUNTIME_DIR/peal, or /run/peal (root), or /tmp/peal-UID; made with 0700 when missing.
 std::string runtime_folder();
 
 class ControlServer {
@@ -59,12 +59,14 @@ class ControlServer {
                 ProbeRegistry& probes);
   ~ControlServer();  ///< stops and joins
 
-  void handle(std::string action, ControlHandler handler);  ///< before start
-  void on_ingest(IngestHandler handler);                    ///< before start
-  /// Binds and starts the thread. `stats`, `log-level` and `ping` are handled by itself.
+  void handle(std::string action, ControlHandler handler);      ///< before start
+  void on_ingest(IngestHandler handler, IngestGate gate = {});  ///< before start
+  /// Binds and starts the thread. Handled by itself unless given a handler: `ping` {} -> {};
+  /// `stats` {} -> {"name","version","pid","uptime_ms","metrics":{…}}; `log-level` {"level"?} ->
+  /// {"level"}.
   Result<void> start(std::shared_ptr<LogBackend> backend);
   void stop();
-  std::string endpoint() const;         ///< as bound; "" when off
+  std::string endpoint() const;  ///< as bound; "" when off
   std::string ingest_endpoint() const;
 
  private:
