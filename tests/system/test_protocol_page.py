@@ -1,0 +1,73 @@
+"""The examples of docs/protocol.md, each against a real gateway.
+
+In a `session` block `>` is a message sent over WebSocket and `<` the next one that comes; several `<any` in
+a row come in any order. An `exchange` block is one HTTP request and its answer. `…` stands for any value, and an
+answer may have members that the page doesn't show.
+"""
+
+import http.client
+import itertools
+import json
+import re
+
+import pytest
+from websockets.sync.client import connect
+
+from lib.processes import ROOT, slow_factor
+
+PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def matches(wanted, got) -> bool:
+    if wanted == "…":
+        return True
+    if isinstance(wanted, dict):
+        return isinstance(got, dict) and all(k in got and matches(v, got[k]) for k, v in wanted.items())
+    return type(wanted) is type(got) and wanted == got
+
+
+@pytest.mark.parametrize("block", blocks("session"), ids=lambda block: block.split('"action": "')[1].split('"')[0])
+def test_a_session_goes_as_the_page_says(cluster, block):
+    gateway = cluster.gateway()
+    with connect(gateway.ws_url, subprotocols=["peal.json.v1"]) as socket:
+        # (mark, lines): consecutive lines of one mark.
+        for mark, lines in itertools.groupby(block.splitlines(), lambda line: line.split(" ")[0].split("{")[0]):
+            texts = [line.removeprefix(mark).strip() for line in lines]
+            if mark == ">":
+                for text in texts:
+                    socket.send(text)
+                continue
+            expected = [json.loads(text) for text in texts]
+            while expected:
+                got = json.loads(socket.recv(timeout=5 * slow_factor()))
+                candidates = expected if mark == "<any" else expected[:1]
+                match = next((wanted for wanted in candidates if matches(wanted, got)), None)
+                assert match is not None, f"wanted {candidates}\nbut came {got}"
+                expected.remove(match)
+
+
+@pytest.mark.parametrize("block", blocks("exchange"), ids=lambda block: block.split("\n")[0][2:])
+def test_an_exchange_goes_as_the_page_says(cluster, block):
+    gateway = cluster.gateway()
+    sent = [line[2:] for line in block.splitlines() if line.startswith(">")]
+    status, answer = [line[2:] for line in block.splitlines() if line.startswith("<")]
+    method, path = sent[0].split(" ")
+    end = sent.index("")
+    headers = dict(line.split(": ", 1) for line in sent[1:end])
+    client = http.client.HTTPConnection(*gateway.address, timeout=5 * slow_factor())
+    client.request(method, path, "\n".join(sent[end + 1:]).encode(), headers)
+    response = client.getresponse()
+    body = response.read()
+    assert response.status == int(status), body
+    assert matches(json.loads(answer), json.loads(body))
+    if response.status >= 400:
+        assert response.getheader("content-type") == "application/problem+json"
+
+
+def test_the_page_has_examples():
+    assert len(blocks("session")) >= 6
+    assert len(blocks("exchange")) >= 3
