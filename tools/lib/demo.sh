@@ -1,6 +1,6 @@
 # What tools/run starts: a gateway (or a broker and three), fed with this machine's load.
 
-peal=$root/build/release/bin/peal
+peal=$bin_dir/peal
 gateways=() # names, in the order of starting
 
 # ipc:// paths may have 107 bytes; a deep checkout gets a short folder of its own.
@@ -44,7 +44,7 @@ ready_file = "$run_dir/broker.ready"
 [bus]
 listen = "$bus_endpoint"
 END
-  step "start broker" start_and_await broker "$root/build/release/bin/peal-broker" ||
+  step "start broker" start_and_await broker "$bin_dir/peal-broker" ||
     die "The broker did not start; its log is $run_dir/broker.log:" "$(tail -n 20 "$run_dir/broker.log")"
 }
 
@@ -55,7 +55,7 @@ start_gateway() {
     free=$(free_port "$wanted")
     [ "$free" = "$wanted" ] || note "Port $wanted is busy: $name takes $free."
     write_gateway_config "$name" "$free" "$3" "$4"
-    if start_and_await "$name" "$root/build/release/bin/peal-gateway"; then
+    if start_and_await "$name" "$bin_dir/peal-gateway"; then
       gateways+=("$name")
       return 0
     fi
