@@ -95,7 +95,10 @@ END
 start_and_await() { # NAME PROGRAM
   rm -f "$run_dir/$1.ready"
   start "$1" "$2" --config "$run_dir/$1.toml"
-  await_ready "$1" "${started[-1]%% *}" "$run_dir/$1.ready"
+  await_ready "$1" "${started[-1]%% *}" "$run_dir/$1.ready" && return 0
+  kill -KILL "${started[-1]%% *}" 2>/dev/null
+  unset 'started[-1]'
+  return 1
 }
 
 # vmstat 1 | peal publish --lines demo:load, with both ids known so that both can be stopped.

@@ -1,0 +1,155 @@
+"""tools/run with the programs under test: what it prints works, and what it starts ends with it."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import urllib.request
+
+import pytest
+from websockets.sync.client import connect
+
+from lib.processes import ROOT, bin_dir, slow_factor, until
+
+
+class Run:
+    """tools/run on ports of its own, its output in a file."""
+
+    def __init__(self, *arguments: str):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="peal-run-"))
+        self.output_path = self.folder / "output"
+        env = {key: value for key, value in os.environ.items() if not key.startswith("PEAL_")}
+        env |= {"PEAL_BIN": str(bin_dir()), "PEAL_RUN_DIR": str(self.folder / "run")}
+        with open(self.output_path, "wb") as output:
+            self.popen = subprocess.Popen([ROOT / "tools" / "run", *arguments], stdin=subprocess.DEVNULL,
+                                          stdout=output, stderr=output, env=env, start_new_session=True)
+        until(lambda: "Ctrl-C stops it" in self.output() or self.popen.poll() is not None, "tools/run is ready", 30)
+        assert self.popen.poll() is None, self.output() + self.logs()
+
+    def output(self) -> str:
+        return self.output_path.read_text()
+
+    def logs(self) -> str:
+        return "\n".join(f"--- {p.name}\n{p.read_text()}" for p in sorted((self.folder / "run").glob("*.log")))
+
+    def urls(self) -> list[str]:
+        return re.findall(r"^  (http://127\.0\.0\.1:\d+/)  gateway", self.output(), re.MULTILINE)
+
+    def printed_lines(self) -> str:
+        return self.output().split("From another terminal")[1].split("\n", 1)[1].split("Logs: ")[0]
+
+    def members(self) -> list[int]:
+        """Processes of its session that still live, whoever their parent is now."""
+        found = []
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue  # ended meanwhile
+            if int(fields[3]) == self.popen.pid and fields[0] != "Z":
+                found.append(int(stat.parent.name))
+        return found
+
+    def stop(self, number: int) -> int:
+        self.popen.send_signal(number)
+        return self.popen.wait(timeout=30 * slow_factor())
+
+    def close(self) -> None:
+        for pid in self.members():
+            os.kill(pid, signal.SIGKILL)
+        self.popen.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port with room above it for the others of a run."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return min(probe.getsockname()[1], 64000)
+
+
+@pytest.fixture
+def run():
+    runs = []
+
+    def start(*arguments: str) -> Run:
+        runs.append(Run(*arguments))
+        return runs[-1]
+
+    yield start
+    for one in runs:
+        one.close()
+
+
+def read(client, count: int) -> list[str]:
+    return [client.recv(timeout=10 * slow_factor()) for _ in range(count)]
+
+
+def subscribe(client, channel: str) -> None:
+    client.send('{"id": 1, "action": "subscribe", "payload": {"channel": "%s"}}' % channel)
+    assert '"result"' in client.recv(timeout=10 * slow_factor())
+
+
+def test_each_printed_line_works_when_pasted_and_the_load_comes_by_itself(run):
+    demo = run("--port", str(free_port()))
+    [url] = demo.urls()
+    with connect(url.replace("http", "ws") + "ws") as client:
+        subscribe(client, "demo:room")
+        done = subprocess.run(["bash", "-e"], input=demo.printed_lines(), text=True, capture_output=True,
+                              timeout=30 * slow_factor())
+        assert done.returncode == 0, done.stderr
+        said = "\n".join(read(client, 3))
+        assert "Hello from the command line" in said
+        assert "Hello from curl" in said
+        assert "Hello from Python" in said
+    with connect(url.replace("http", "ws") + "ws") as client:
+        subscribe(client, "demo:load")
+        assert '"demo:load"' in client.recv(timeout=10 * slow_factor())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_all_that_was_started(run, number):
+    demo = run("--port", str(free_port()))
+    assert len(demo.members()) >= 3
+    demo.stop(number)
+    until(lambda: demo.members() == [], "everything that tools/run started has ended")
+
+
+def test_a_cluster_is_a_broker_and_three_gateways_that_hear_each_other(run):
+    demo = run("--cluster", "--port", str(free_port()))
+    urls = demo.urls()
+    assert len(urls) == 3
+    clients = [connect(url.replace("http", "ws") + "ws") for url in urls]
+    try:
+        for client in clients:
+            subscribe(client, "demo:room")
+        urllib.request.urlopen(urllib.request.Request(
+            urls[0] + "channels/demo:room", data=b'"from one to all"',
+            headers={"content-type": "application/json"}), timeout=10 * slow_factor()).close()
+        for client in clients:
+            assert '"from one to all"' in client.recv(timeout=10 * slow_factor())
+    finally:
+        for client in clients:
+            client.close()
+    demo.stop(signal.SIGTERM)
+    until(lambda: demo.members() == [], "everything that tools/run started has ended")
+
+
+def test_a_busy_port_is_said_aloud_and_the_next_free_one_taken(run):
+    with socket.create_server(("127.0.0.1", free_port())) as busy:
+        port = busy.getsockname()[1]
+        demo = run("--port", str(port))
+        assert f"Port {port} is busy" in demo.output()
+        assert demo.urls() != [f"http://127.0.0.1:{port}/"]
+
+
+def test_a_process_that_ends_by_itself_is_named(run):
+    demo = run("--port", str(free_port()))
+    ready = (demo.folder / "run" / "gateway-1.ready").read_text()
+    os.kill(int(re.search(r'"pid" *: *(\d+)', ready)[1]), signal.SIGKILL)
+    assert demo.popen.wait(timeout=30 * slow_factor()) == 1
+    assert "gateway-1 has ended" in demo.output()
