@@ -158,11 +158,5 @@ run_coverage() {
   if compgen -G "$root/tests/system/test_*.py" >/dev/null; then
     need_venv && attempt "coverage system" pytests system coverage "$root/tests/system"
   fi
-  attempt "line coverage" line_coverage
-}
-line_coverage() {
-  (cd "$root" && gcovr --root . --object-directory build/coverage --print-summary --fail-under-line 85 \
-    --exclude-unreachable-branches --exclude-throw-branches \
-    --filter 'proto/' --filter 'broker/' --filter 'gateway/' -j 2 \
-    --xml "$results/coverage.cobertura" -o "$log_dir/coverage.txt" --txt "$log_dir/coverage.txt" build/coverage)
+  attempt "line coverage" python "$root/tools/lib/coverage.py" "$root" 85
 }
