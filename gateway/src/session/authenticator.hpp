@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "peal/proto/result.hpp"
-#include "session/rules.hpp"
+#include "peal/gateway/rules.hpp"
 
 namespace peal::gateway {
 

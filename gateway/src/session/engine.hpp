@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "peal/bus/bus_port.hpp"
-#include "session/rules.hpp"
+#include "peal/gateway/rules.hpp"
 
 namespace peal::gateway {
 

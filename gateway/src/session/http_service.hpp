@@ -14,7 +14,7 @@
 
 #include "http/http_machine.hpp"
 #include "session/protocol.hpp"
-#include "session/rules.hpp"
+#include "peal/gateway/rules.hpp"
 
 namespace peal::gateway {
 

@@ -21,9 +21,9 @@
 #include "peal/runtime/logger.hpp"
 #include "peal/runtime/probe.hpp"
 #include "session/engine.hpp"
-#include "session/hooks.hpp"
+#include "peal/gateway/hooks.hpp"
 #include "session/http_service.hpp"
-#include "session/rules.hpp"
+#include "peal/gateway/rules.hpp"
 
 namespace peal::gateway {
 

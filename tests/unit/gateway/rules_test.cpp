@@ -1,4 +1,4 @@
-#include "session/rules.hpp"
+#include "peal/gateway/rules.hpp"
 
 #include <gtest/gtest.h>
 

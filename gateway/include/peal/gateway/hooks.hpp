@@ -11,7 +11,7 @@
 
 #include "peal/proto/close_code.hpp"
 #include "peal/proto/publication.hpp"
-#include "session/rules.hpp"
+#include "peal/gateway/rules.hpp"
 
 namespace peal::gateway {
 
