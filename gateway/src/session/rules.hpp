@@ -1,0 +1,3 @@
+#pragma once
+// Public now; kept for short includes within the room.
+#include "peal/gateway/rules.hpp"
