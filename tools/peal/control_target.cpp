@@ -1,0 +1,138 @@
+#include "control_target.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "curve_keys.hpp"
+
+namespace peal::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> socket_folders() {
+  if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime != nullptr && *runtime != 0) {
+    return {std::string(runtime) + "/peal", "/run/peal"};
+  }
+  return {"/run/peal"};
+}
+
+/// Whether a process holds the socket open; a killed one leaves its file behind.
+bool somebody_listens(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return false;
+  }
+  path.copy(address.sun_path, path.size());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const bool up = fd >= 0 && ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return up;
+}
+
+std::vector<std::string> sockets_in(const std::string& folder, std::string_view suffix) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string path = it->path().string();
+    if (path.ends_with(suffix) && somebody_listens(path)) {
+      found.push_back(path);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace
+
+void describe(Arguments& arguments, ControlOptions& options) {
+  arguments.option("--control", "ENDPOINT", options.control,
+                   "the process's control socket: ipc://PATH or tcp://HOST:PORT");
+  arguments.option("--node", "NAME", options.node,
+                   "the process of that name on this machine (default: the only one)");
+  arguments.option("--curve-key", "FILE", options.curve_key,
+                   "secret key for tcp:// (of peal keygen)");
+  arguments.option("--server-key", "KEY", options.server_key,
+                   "the other side's public key, or a file with it");
+  arguments.option("--timeout", "TIME", options.timeout, "how long to wait for it (default 5s)");
+}
+
+std::string endpoint_of(const std::string& text) {
+  return text.find("://") == std::string::npos ? "ipc://" + text : text;
+}
+
+Outcome<CurveKeys> curve_keys(const ControlOptions& options) {
+  if (options.curve_key.empty() != options.server_key.empty()) {
+    return usage("--curve-key and --server-key belong together");
+  }
+  if (options.server_key.empty()) {
+    return CurveKeys{};
+  }
+  return load_curve_keys(options.curve_key, options.server_key);
+}
+
+Outcome<std::string> find_endpoint(const ControlOptions& options, std::string_view suffix) {
+  if (!options.control.empty()) {
+    return endpoint_of(options.control);
+  }
+  std::vector<std::string> found;
+  for (const std::string& folder : socket_folders()) {
+    found = sockets_in(folder, options.node.empty() ? std::string(suffix)
+                                                    : "/" + options.node + std::string(suffix));
+    if (!found.empty()) {
+      break;
+    }
+  }
+  if (found.size() == 1) {
+    return "ipc://" + found.front();
+  }
+  if (found.empty()) {
+    std::string where;
+    for (const std::string& folder : socket_folders()) {
+      where += (where.empty() ? "" : " or ") + folder;
+    }
+    return unreachable("no running Peal process " +
+                       (options.node.empty() ? "has its" : "'" + options.node + "' has a") +
+                       " control socket in " + where + "; name one by --control ENDPOINT");
+  }
+  std::string names;
+  for (const std::string& path : found) {
+    const std::string file = fs::path(path).filename().string();
+    names += "\n  --node " + file.substr(0, file.size() - suffix.size());
+  }
+  return usage("several processes run here; choose one:" + names);
+}
+
+Outcome<std::unique_ptr<ControlClient>> open_control(const ControlOptions& options) {
+  auto keys = curve_keys(options);
+  if (!keys) {
+    return keys.error();
+  }
+  auto endpoint = find_endpoint(options, ".control");
+  if (!endpoint) {
+    return endpoint.error();
+  }
+  auto client = std::make_unique<ControlClient>(*endpoint, *keys);
+  if (auto connected = client->connect(options.timeout); !connected) {
+    return connected.error();
+  }
+  return client;
+}
+
+Outcome<std::string> ask(const ControlOptions& options, std::string_view action,
+                         std::string_view payload) {
+  auto client = open_control(options);
+  if (!client) {
+    return client.error();
+  }
+  return (*client)->request(action, payload, options.timeout);
+}
+
+}  // namespace peal::cli
