@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "peal/bus/bus_port.hpp"
+#include "peal/gateway/sessions.hpp"
 #include "peal/proto/close_code.hpp"
 #include "peal/proto/limits.hpp"
 #include "peal/runtime/logger.hpp"
@@ -44,23 +45,6 @@ struct ShardConfig {
       authenticate;
   /// Called once per shard, on its thread, before it accepts.
   std::function<std::unique_ptr<HttpService>(Shard& shard)> make_http;
-};
-
-/// One session, as `peal sessions` shows it.
-struct SessionInfo {
-  std::string id;
-  std::string user;
-  std::string peer;
-  std::string protocol;
-  std::size_t subscriptions = 0;
-  std::size_t queued_bytes = 0;
-  std::size_t commands_unanswered = 0;
-  std::chrono::seconds age{0};
-};
-
-struct SessionPage {
-  std::vector<SessionInfo> sessions;
-  std::string next;  ///< give it as `after` for the next page; empty: that was all
 };
 
 class Shard {
