@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/core_probe.hpp"
@@ -21,19 +22,46 @@ Error name_invalid() {
 
 }  // namespace
 
-struct Core::Impl {
-  Impl(CoreOut& out_, OptionsOf options_of_, const Limits& limits_, RandomSource random_)
-      : out(out_), options_of(std::move(options_of_)), limits(limits_), random(std::move(random_)) {}
+struct Core::Impl final : LogStoreSink {
+  Impl(CoreOut& out_, OptionsOf options_of_, const Limits& limits_, RandomSource random,
+       const MakeLogStore& make_store)
+      : out(out_),
+        options_of(std::move(options_of_)),
+        limits(limits_),
+        store(make_store ? make_store(*this)
+                         : make_memory_log_store(*this, options_of, limits, std::move(random))) {}
 
   using ChannelId = InterestTable::ChannelId;
+  /// What InterestTable keeps for us per channel: 0 for an ephemeral one, else a number that differs each
+  /// time a channel is made, so that late words about one that is gone are told apart.
+  static constexpr std::uint32_t kEphemeral = 0;
+  LogId log_of(ChannelId id) const { return (LogId{table.at(id).user} << 32U) | id; }
+  /// The channel whose log this is, or kNone when it is gone.
+  ChannelId channel_of(LogId log) const {
+    const auto id = static_cast<ChannelId>(log);
+    const auto user = static_cast<std::uint32_t>(log >> 32U);
+    return table.user_of(id) == user ? id : InterestTable::kNone;
+  }
+  /// A watch whose head the store has been asked for.
+  struct Waiting {
+    PeerId peer;
+    bus::Alias alias;
+    bool admitted;  ///< it was answered before, and gets publications already
+  };
 
   void watch(PeerId peer, bus::Alias alias, std::string_view name, TimePoint now);
-  void unwatch(PeerId peer, bus::Alias alias);
+  void unwatch(PeerId peer, bus::Alias alias, TimePoint now);
   void publish(PeerId peer, const bus::PublishRequest& request, TimePoint now);
   void publish_ephemeral(PeerId peer, const bus::PublishRequest& request,
                          std::span<const Target> targets);
   void read(PeerId peer, const bus::ReadRequest& request, TimePoint now);
-  void answer_watch(PeerId peer, bus::Alias alias, ChannelId id);
+  void answer_watch(ChannelId id, const Waiting& watch, TimePoint now);
+
+  void on_head(LogId log, const Result<Head>& head) override;
+  void on_reset(LogId log, const Head& head) override;
+  void on_appended(LogId log, const Epoch& epoch, const PublicationView& publication) override;
+  void on_outcome(PeerId peer, const bus::Published& outcome) override;
+  void on_page(PeerId peer, const bus::Page& page) override;
 
   void refuse_watch(PeerId peer, bus::Alias alias, Error error);
   void refuse_publish(PeerId peer, bus::RequestId id, Error error);
@@ -43,9 +71,12 @@ struct Core::Impl {
   CoreOut& out;
   const OptionsOf options_of;
   const Limits limits;
-  const RandomSource random;
   InterestTable table;
+  std::unordered_map<ChannelId, std::vector<Waiting>> waiting;
   CoreProbe probe;
+  std::unique_ptr<LogStore> store;
+  std::uint32_t channels_made = 0;
+  TimePoint latest{};  ///< the time of the last watch or tick
 };
 
 void Core::Impl::refuse_watch(PeerId peer, bus::Alias alias, Error error) {
@@ -75,7 +106,8 @@ void Core::Impl::refuse_read(PeerId peer, bus::RequestId id, Error error) {
   out.page(peer, page);
 }
 
-void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, TimePoint) {
+void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, TimePoint now) {
+  latest = now;
   if (alias.index >= limits.channels_max) {
     return refuse_watch(peer, alias,
                         fail(ErrorCode::overloaded, "the alias is above limits.channels_max"));
@@ -84,8 +116,10 @@ void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, Tim
   ChannelId id = table.find(name, hash);
   const auto before = table.watch_at(peer, alias.index);
   if (before.channel != InterestTable::kNone) {
-    if (before.alias == alias && before.channel == id) return answer_watch(peer, alias, id);
-    unwatch(peer, before.alias);  // the peer uses the index anew; it may have been the last one
+    if (before.alias == alias && before.channel == id) {
+      return answer_watch(id, {peer, alias, true}, now);
+    }
+    unwatch(peer, before.alias, now);  // the peer uses the index anew; it may have been the last
     id = table.find(name, hash);
   }
   if (id == InterestTable::kNone) {
@@ -95,41 +129,119 @@ void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, Tim
           peer, alias, fail(ErrorCode::overloaded, "this core has limits.channels_max channels"));
     }
     id = table.create(name, hash);
+    if (options_of(name).recoverable) {
+      if (++channels_made == kEphemeral) ++channels_made;
+      table.at(id).user = channels_made;
+    }
   }
   table.watch(peer, alias, id);
   interest_changed();
-  table.admit(peer, alias, id);
-  answer_watch(peer, alias, id);
+  answer_watch(id, {peer, alias, false}, now);
 }
 
-void Core::Impl::answer_watch(PeerId peer, bus::Alias alias, ChannelId) {
+void Core::Impl::answer_watch(ChannelId id, const Waiting& watch, TimePoint now) {
+  if (table.at(id).user != kEphemeral) {
+    waiting[id].push_back(watch);
+    return store->watch(log_of(id), table.at(id).name, now);
+  }
+  if (!watch.admitted) table.admit(watch.peer, watch.alias, id);
   bus::HeadNotice notice;
-  notice.alias = alias;
+  notice.alias = watch.alias;
   notice.answer = true;
-  out.head(peer, notice);
+  out.head(watch.peer, notice);
 }
 
-void Core::Impl::unwatch(PeerId peer, bus::Alias alias) {
+// One head answers all who wait: what is appended after it reaches each of them.
+void Core::Impl::on_head(LogId log, const Result<Head>& head) {
+  const ChannelId id = channel_of(log);
+  const auto found = waiting.find(id);
+  if (found == waiting.end()) return;
+  const auto watches = std::move(found->second);
+  waiting.erase(found);
+  for (const Waiting& watch : watches) {
+    if (!head) {
+      table.unwatch(watch.peer, watch.alias);
+      refuse_watch(watch.peer, watch.alias, head.error());
+      continue;
+    }
+    if (!watch.admitted) table.admit(watch.peer, watch.alias, id);
+    bus::HeadNotice notice;
+    notice.alias = watch.alias;
+    notice.answer = true;
+    notice.head = *head;
+    out.head(watch.peer, notice);
+  }
+  if (!head && table.idle(id)) table.forget(id);
+}
+
+void Core::Impl::on_reset(LogId log, const Head& head) {
+  const ChannelId id = channel_of(log);
+  if (id == InterestTable::kNone) return;
+  bus::HeadNotice notice;
+  notice.head = head;
+  for (const Target& target : table.at(id).targets.view()) {
+    notice.alias = target.alias;
+    out.head(target.peer, notice);
+  }
+}
+
+void Core::Impl::on_appended(LogId log, const Epoch& epoch, const PublicationView& publication) {
+  const ChannelId id = channel_of(log);
+  if (id == InterestTable::kNone) return;
+  const auto targets = table.at(id).targets.view();
+  if (!targets.empty()) out.deliver(targets, epoch, publication);
+  probe.delivered(targets.size());
+}
+
+void Core::Impl::on_outcome(PeerId peer, const bus::Published& outcome) {
+  if (outcome.duplicate) probe.duplicate_found();
+  if (outcome.error) probe.refused(outcome.error->code);
+  if (outcome.id != 0) out.published(peer, outcome);
+}
+
+void Core::Impl::on_page(PeerId peer, const bus::Page& page) {
+  probe.page_read();
+  if (page.error) probe.refused(page.error->code);
+  out.page(peer, page);
+}
+
+void Core::Impl::unwatch(PeerId peer, bus::Alias alias, TimePoint now) {
   const ChannelId id = table.unwatch(peer, alias);
   if (id == InterestTable::kNone) return;
-  if (table.idle(id)) table.forget(id);
+  if (const auto found = waiting.find(id); found != waiting.end()) {
+    std::erase_if(found->second, [&](const Waiting& watch) {
+      return watch.peer == peer && watch.alias == alias;
+    });
+    if (found->second.empty()) waiting.erase(found);
+  }
+  if (table.idle(id)) {
+    if (table.at(id).user != kEphemeral) store->unwatch(log_of(id), now);
+    table.forget(id);
+  }
   interest_changed();
 }
 
-void Core::Impl::publish(PeerId peer, const bus::PublishRequest& request, TimePoint) {
+void Core::Impl::publish(PeerId peer, const bus::PublishRequest& request, TimePoint now) {
   if (request.publication.payload.size() > limits.message_bytes_max) {
     return refuse_publish(peer, request.id,
                           fail(ErrorCode::message_too_large,
                                "the payload is larger than limits.message_bytes_max"));
   }
   const ChannelId id = table.find(request.channel, stable_hash(request.channel));
+  bool recoverable = false;
   if (id != InterestTable::kNone) {
-    return publish_ephemeral(peer, request, table.at(id).targets.view());
+    const InterestTable::Channel& channel = table.at(id);
+    recoverable = channel.user != kEphemeral;
+    if (!recoverable) return publish_ephemeral(peer, request, channel.targets.view());
+  } else {
+    if (!ChannelName::valid(request.channel)) {
+      return refuse_publish(peer, request.id, name_invalid());
+    }
+    recoverable = options_of(request.channel).recoverable;
+    if (!recoverable) return publish_ephemeral(peer, request, {});
   }
-  if (!ChannelName::valid(request.channel)) {
-    return refuse_publish(peer, request.id, name_invalid());
-  }
-  publish_ephemeral(peer, request, {});
+  probe.published(request.publication.payload.size());
+  store->append(peer, request, now);
 }
 
 void Core::Impl::publish_ephemeral(PeerId peer, const bus::PublishRequest& request,
@@ -149,27 +261,36 @@ void Core::Impl::publish_ephemeral(PeerId peer, const bus::PublishRequest& reque
       out.deliver(targets, Epoch{}, publication);
     }
   }
-  probe.published(targets.size(), request.publication.payload.size());
+  probe.published(request.publication.payload.size());
+  probe.delivered(targets.size());
   if (request.id == 0) return;
   bus::Published outcome;
   outcome.id = request.id;
   out.published(peer, outcome);
 }
 
-void Core::Impl::read(PeerId peer, const bus::ReadRequest& request, TimePoint) {
+void Core::Impl::read(PeerId peer, const bus::ReadRequest& request, TimePoint now) {
   if (!ChannelName::valid(request.channel)) return refuse_read(peer, request.id, name_invalid());
-  refuse_read(peer, request.id,
-              fail(ErrorCode::not_recoverable, "the channel keeps no log: there is no history"));
+  if (!options_of(request.channel).recoverable) {
+    return refuse_read(
+        peer, request.id,
+        fail(ErrorCode::not_recoverable, "the channel keeps no log: there is no history"));
+  }
+  store->read(peer, request, now);
 }
 
-Core::Core(CoreOut& out, OptionsOf options_of, const Limits& limits, RandomSource random)
-    : impl_(std::make_unique<Impl>(out, std::move(options_of), limits, std::move(random))) {}
+Core::Core(CoreOut& out, OptionsOf options_of, const Limits& limits, RandomSource random,
+           const MakeLogStore& make_store)
+    : impl_(std::make_unique<Impl>(out, std::move(options_of), limits, std::move(random),
+                                   make_store)) {}
 Core::~Core() = default;
 
 void Core::watch(PeerId peer, bus::Alias alias, std::string_view channel, TimePoint now) {
   impl_->watch(peer, alias, channel, now);
 }
-void Core::unwatch(PeerId peer, bus::Alias alias, TimePoint) { impl_->unwatch(peer, alias); }
+void Core::unwatch(PeerId peer, bus::Alias alias, TimePoint now) {
+  impl_->unwatch(peer, alias, now);
+}
 void Core::publish(PeerId peer, const bus::PublishRequest& request, TimePoint now) {
   impl_->publish(peer, request, now);
 }
@@ -181,27 +302,42 @@ bool Core::drop_peer(PeerId peer) {
   InterestTable::Watch watch;
   for (std::size_t i = 0; i < kDropsPerCall; ++i) {
     if (!impl_->table.last_watch(peer, watch)) return false;
-    impl_->unwatch(peer, watch.alias);
+    impl_->unwatch(peer, watch.alias, impl_->latest);
   }
   return impl_->table.last_watch(peer, watch);
 }
 
-void Core::tick(TimePoint) {}
+void Core::tick(TimePoint now) {
+  impl_->latest = now;
+  impl_->store->tick(now);
+  const LogStoreStats stats = impl_->store->stats();
+  impl_->probe.logs_changed(stats.logs, stats.bytes, stats.epochs_ended);
+}
 
 void Core::channels(std::string_view after, std::size_t limit,
                     const std::function<void(const ChannelInfo&)>& each) const {
-  // A heap of the `limit` smallest names above `after`, so that a page of a million costs little memory.
+  // A heap of the `limit` smallest names above `after`: a page of a million costs little memory.
   std::vector<ChannelInfo> found;
   const auto by_name = [](const ChannelInfo& a, const ChannelInfo& b) { return a.name < b.name; };
-  impl_->table.each_channel([&](InterestTable::ChannelId, const InterestTable::Channel& channel) {
+  const auto add = [&](const ChannelInfo& channel) {
     if (limit == 0 || channel.name <= after) return;
     if (found.size() == limit) {
       if (channel.name >= found.front().name) return;
       std::ranges::pop_heap(found, by_name);
       found.pop_back();
     }
-    found.push_back({channel.name, channel.targets.size(), std::nullopt});
+    found.push_back(channel);
     std::ranges::push_heap(found, by_name);
+  };
+  const InterestTable& table = impl_->table;
+  table.each_channel([&](InterestTable::ChannelId, const InterestTable::Channel& channel) {
+    if (channel.user == Impl::kEphemeral) {
+      add({channel.name, channel.targets.size(), std::nullopt});
+    }
+  });
+  impl_->store->each([&](std::string_view name, const Head& head) {
+    const auto id = table.find(name);
+    add({name, id == InterestTable::kNone ? 0 : table.at(id).targets.size(), head});
   });
   std::ranges::sort_heap(found, by_name);
   for (const ChannelInfo& channel : found) each(channel);

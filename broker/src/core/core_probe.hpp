@@ -11,11 +11,11 @@ namespace peal::broker {
 
 class CoreProbe final : public runtime::Probe {
  public:
-  void published(std::size_t deliveries, std::size_t bytes) {
+  void published(std::size_t bytes) {
     publications_.add();
     publication_bytes_.add(bytes);
-    deliveries_.add(deliveries);
   }
+  void delivered(std::size_t targets) { deliveries_.add(targets); }
   void duplicate_found() { duplicates_.add(); }
   void refused(ErrorCode code) { refused_[static_cast<std::size_t>(code)].add(); }
   void page_read() { pages_.add(); }

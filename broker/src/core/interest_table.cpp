@@ -57,6 +57,7 @@ void InterestTable::forget(ChannelId id) {
   erase_cell(folded(channel.hash), id);
   channel.name = {};
   channel.targets.clear();
+  channel.user = 0;
   free_.push_back(id);
   --channels_;
   if (channels_ == 0 && chunks_.size() > 1) {

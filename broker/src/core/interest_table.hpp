@@ -36,6 +36,10 @@ class InterestTable {
   ChannelId find(std::string_view name) const;
   Channel& at(ChannelId id) { return chunks_[id / kChunk][id % kChunk]; }
   const Channel& at(ChannelId id) const { return chunks_[id / kChunk][id % kChunk]; }
+  /// The channel's `user`; 0 when there is no such channel now.
+  std::uint32_t user_of(ChannelId id) const {
+    return id / kChunk < chunks_.size() ? at(id).user : 0;
+  }
   /// A new channel; it must be unknown, and be watched soon.
   ChannelId create(std::string_view name, std::uint64_t hash);
 

@@ -15,14 +15,12 @@
 #include <string_view>
 
 #include "peal/broker/channel_options.hpp"
+#include "peal/broker/log_store.hpp"
 #include "peal/bus/bus_port.hpp"
 #include "peal/proto/limits.hpp"
 #include "peal/runtime/probe.hpp"
 
 namespace peal::broker {
-
-using PeerId = std::uint32_t;
-using TimePoint = std::chrono::steady_clock::time_point;
 
 /// Whom a publication goes to: one watch of one peer.
 struct Target {
@@ -43,12 +41,13 @@ class CoreOut {
   virtual void page(PeerId peer, const bus::Page& page) = 0;
 };
 
-/// Random epochs and such come from here (tests: a fixed sequence).
-using RandomSource = std::function<std::uint64_t()>;
+/// Makes the store of one core's logs; without one they are in memory.
+using MakeLogStore = std::function<std::unique_ptr<LogStore>(LogStoreSink& sink)>;
 
 class Core {
  public:
-  Core(CoreOut& out, OptionsOf options_of, const Limits& limits, RandomSource random);
+  Core(CoreOut& out, OptionsOf options_of, const Limits& limits, RandomSource random,
+       const MakeLogStore& make_store = {});
   ~Core();
 
   void watch(PeerId peer, bus::Alias alias, std::string_view channel, TimePoint now);
@@ -62,10 +61,10 @@ class Core {
 
   struct ChannelInfo {
     std::string_view name;
-    std::size_t peers;
-    std::optional<Head> head;
+    std::size_t peers;          ///< watches of it; 0: only its log is here
+    std::optional<Head> head;   ///< of a recoverable channel
   };
-  /// Channels in name order above `after`, at most `limit`: for `peal channels`.
+  /// Channels watched or with a log, in name order above `after`, at most `limit`: for `peal channels`.
   void channels(std::string_view after, std::size_t limit,
                 const std::function<void(const ChannelInfo&)>& each) const;
   const runtime::Probe& probe() const;

@@ -1,0 +1,64 @@
+#pragma once
+// Where the logs of recoverable channels are. Every call is answered through the sink, within the call
+// or later, on the core's thread. What is said about one log comes in one order: a watch's answer, what
+// is appended after it by offset, and each append's outcome after what it appended was told: commit, then
+// fan out, then acknowledge.
+// A store decides nothing of its own: it follows the rules of Log.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "peal/broker/channel_options.hpp"
+#include "peal/bus/bus_port.hpp"
+#include "peal/proto/limits.hpp"
+
+namespace peal::broker {
+
+using PeerId = std::uint32_t;
+using TimePoint = std::chrono::steady_clock::time_point;
+/// Random epochs and such come from here (tests: a fixed sequence).
+using RandomSource = std::function<std::uint64_t()>;
+
+/// Chosen by the core for a log that it watches; not used again after unwatch.
+using LogId = std::uint64_t;
+
+class LogStoreSink {
+ public:
+  virtual ~LogStoreSink() = default;
+  /// Answers every watch: where the log stands, or why it can't be watched.
+  virtual void on_head(LogId log, const Result<Head>& head) = 0;
+  /// The watched log's past was given up: another epoch begins here.
+  virtual void on_reset(LogId log, const Head& head) = 0;
+  /// Appended to a watched log. Views are valid during the call.
+  virtual void on_appended(LogId log, const Epoch& epoch, const PublicationView& publication) = 0;
+  virtual void on_outcome(PeerId peer, const bus::Published& outcome) = 0;
+  virtual void on_page(PeerId peer, const bus::Page& page) = 0;
+};
+
+struct LogStoreStats {
+  std::size_t logs = 0;
+  std::size_t bytes = 0;
+  std::size_t epochs_ended = 0;
+};
+
+class LogStore {
+ public:
+  virtual ~LogStore() = default;
+  /// May be called again for a log that is watched, with the same id: a fresh answer.
+  virtual void watch(LogId log, std::string_view channel, TimePoint now) = 0;
+  virtual void unwatch(LogId log, TimePoint now) = 0;
+  virtual void append(PeerId peer, const bus::PublishRequest& request, TimePoint now) = 0;
+  virtual void read(PeerId peer, const bus::ReadRequest& request, TimePoint now) = 0;
+  /// About once a second, bounded work: what is too old goes.
+  virtual void tick(TimePoint now) = 0;
+  /// The logs that are here, in no order.
+  virtual void each(const std::function<void(std::string_view, const Head&)>& visit) const = 0;
+  virtual LogStoreStats stats() const = 0;
+};
+
+std::unique_ptr<LogStore> make_memory_log_store(LogStoreSink& sink, OptionsOf options_of,
+                                                const Limits& limits, RandomSource random);
+
+}  // namespace peal::broker

@@ -1,0 +1,164 @@
+#include "core/memory_log_store.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace peal::broker {
+namespace {
+
+/// Buckets of the name index that one tick looks at.
+constexpr std::size_t kSweep = 8192;
+
+}  // namespace
+
+std::unique_ptr<LogStore> make_memory_log_store(LogStoreSink& sink, OptionsOf options_of,
+                                                const Limits& limits, RandomSource random) {
+  return std::make_unique<MemoryLogStore>(sink, std::move(options_of), limits, std::move(random));
+}
+
+MemoryLogStore::MemoryLogStore(LogStoreSink& sink, OptionsOf options_of, const Limits& limits,
+                               RandomSource random)
+    : sink_(sink),
+      options_of_(std::move(options_of)),
+      limits_(limits),
+      random_(std::move(random)) {}
+
+Epoch MemoryLogStore::new_epoch() {
+  static constexpr std::string_view kDigits =
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  std::array<char, Epoch::kSize> text{};
+  std::uint64_t number = random_();
+  for (char& digit : text) {
+    digit = kDigits[number % kDigits.size()];
+    number /= kDigits.size();
+  }
+  return *Epoch::parse({text.data(), text.size()});
+}
+
+std::unique_ptr<Log> MemoryLogStore::make_log(std::string_view channel) {
+  return std::make_unique<Log>(new_epoch(), options_of_(channel), limits_);
+}
+
+MemoryLogStore::Entries::iterator MemoryLogStore::at(std::string_view channel, TimePoint now) {
+  if (const auto found = by_name_.find(channel); found != by_name_.end()) {
+    touch(found->second, now);
+    return found->second;
+  }
+  unwatched_.push_back({std::string(channel), make_log(channel), 0, now, kUnwatched});
+  const auto entry = std::prev(unwatched_.end());
+  by_name_.emplace(entry->name, entry);
+  recount(*entry);
+  make_room(entry, now);
+  return entry;
+}
+
+void MemoryLogStore::touch(Entries::iterator entry, TimePoint now) {
+  entry->used = now;
+  if (entry->watched_as == kUnwatched) unwatched_.splice(unwatched_.end(), unwatched_, entry);
+}
+
+void MemoryLogStore::recount(Entry& entry) {
+  bytes_ -= entry.bytes;
+  entry.bytes = entry.log->bytes() + entry.name.size();
+  bytes_ += entry.bytes;
+}
+
+void MemoryLogStore::make_room(Entries::iterator keep, TimePoint now) {
+  const auto short_of_memory = [&] {
+    return bytes_ > limits_.log_bytes_max || by_name_.size() > limits_.channels_max;
+  };
+  while (short_of_memory()) {
+    auto victim = unwatched_.begin();
+    if (victim == keep) ++victim;
+    if (victim == unwatched_.end()) break;
+    give_up(victim, now);
+  }
+  // A watched log can't vanish: it starts again, empty, behind all others.
+  for (auto left = watched_.size(); left > 0 && bytes_ > limits_.log_bytes_max; --left) {
+    const auto victim = watched_.begin();
+    if (victim != keep) {
+      give_up(victim, now);
+    } else {
+      watched_.splice(watched_.end(), watched_, victim);
+    }
+  }
+}
+
+void MemoryLogStore::give_up(Entries::iterator entry, TimePoint now) {
+  ++epochs_ended_;
+  if (entry->watched_as == kUnwatched) {
+    bytes_ -= entry->bytes;
+    by_name_.erase(entry->name);
+    unwatched_.erase(entry);
+    return;
+  }
+  entry->log = make_log(entry->name);
+  recount(*entry);
+  watched_.splice(watched_.end(), watched_, entry);
+  sink_.on_reset(entry->watched_as, entry->log->head(now));
+}
+
+void MemoryLogStore::watch(LogId log, std::string_view channel, TimePoint now) {
+  const auto entry = at(channel, now);
+  watched_.splice(watched_.end(), entry->watched_as == kUnwatched ? unwatched_ : watched_, entry);
+  entry->watched_as = log;
+  by_id_.insert_or_assign(log, entry);
+  sink_.on_head(log, entry->log->head(now));
+}
+
+void MemoryLogStore::unwatch(LogId log, TimePoint now) {
+  const auto found = by_id_.find(log);
+  if (found == by_id_.end()) return;
+  const auto entry = found->second;
+  by_id_.erase(found);
+  entry->watched_as = kUnwatched;
+  entry->used = now;
+  unwatched_.splice(unwatched_.end(), watched_, entry);
+}
+
+void MemoryLogStore::append(PeerId peer, const bus::PublishRequest& request, TimePoint now) {
+  const auto entry = at(request.channel, now);
+  const bus::Published outcome = entry->log->append(request, now);
+  const bool appended = outcome.status == bus::Published::Status::ok && !outcome.duplicate;
+  if (appended && entry->watched_as != kUnwatched) {
+    PublicationView publication = request.publication;
+    publication.offset = outcome.position->offset;
+    sink_.on_appended(entry->watched_as, outcome.position->epoch, publication);
+  }
+  sink_.on_outcome(peer, outcome);
+  if (!appended) return;
+  recount(*entry);
+  make_room(entry, now);
+}
+
+void MemoryLogStore::read(PeerId peer, const bus::ReadRequest& request, TimePoint now) {
+  const auto entry = at(request.channel, now);
+  sink_.on_page(peer, entry->log->read(request, page_, now));
+}
+
+void MemoryLogStore::tick(TimePoint now) {
+  const std::size_t buckets = by_name_.bucket_count();
+  std::vector<Entries::iterator> forgotten;
+  for (std::size_t i = 0; i < std::min(kSweep, buckets); ++i) {
+    swept_ = (swept_ + 1) % buckets;
+    for (auto found = by_name_.begin(swept_); found != by_name_.end(swept_); ++found) {
+      const auto entry = found->second;
+      entry->log->expire(now);
+      recount(*entry);
+      const bool watched = entry->watched_as != kUnwatched;
+      if (!watched && entry->used + limits_.position_ttl <= now) forgotten.push_back(entry);
+    }
+  }
+  for (const auto entry : forgotten) give_up(entry, now);
+}
+
+void MemoryLogStore::each(
+    const std::function<void(std::string_view, const Head&)>& visit) const {
+  for (const Entries* entries : {&unwatched_, &watched_}) {
+    for (const Entry& entry : *entries) visit(entry.name, entry.log->head());
+  }
+}
+
+LogStoreStats MemoryLogStore::stats() const { return {by_name_.size(), bytes_, epochs_ended_}; }
+
+}  // namespace peal::broker

@@ -1,0 +1,65 @@
+#pragma once
+// Logs in this process's memory; every call is answered within the call. They are gone with the process,
+// so a broker that starts again has new epochs.
+// Memory is bounded by limits.log_bytes_max and limits.channels_max: above, whole logs are given up, the
+// least recently watched first and watched ones last, and whoever watches one is told a new epoch.
+
+#include <list>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/log.hpp"
+#include "peal/broker/log_store.hpp"
+
+namespace peal::broker {
+
+class MemoryLogStore final : public LogStore {
+ public:
+  MemoryLogStore(LogStoreSink& sink, OptionsOf options_of, const Limits& limits,
+                 RandomSource random);
+
+  void watch(LogId log, std::string_view channel, TimePoint now) override;
+  void unwatch(LogId log, TimePoint now) override;
+  void append(PeerId peer, const bus::PublishRequest& request, TimePoint now) override;
+  void read(PeerId peer, const bus::ReadRequest& request, TimePoint now) override;
+  void tick(TimePoint now) override;
+  void each(const std::function<void(std::string_view, const Head&)>& visit) const override;
+  LogStoreStats stats() const override;
+
+ private:
+  static constexpr LogId kUnwatched = ~LogId{0};
+  struct Entry {
+    std::string name;
+    std::unique_ptr<Log> log;
+    std::size_t bytes = 0;  ///< of the log, as counted in bytes_
+    TimePoint used;
+    LogId watched_as = kUnwatched;
+  };
+  using Entries = std::list<Entry>;
+
+  Entries::iterator at(std::string_view channel, TimePoint now);
+  std::unique_ptr<Log> make_log(std::string_view channel);
+  void recount(Entry& entry);
+  void make_room(Entries::iterator keep, TimePoint now);
+  void give_up(Entries::iterator entry, TimePoint now);
+  void touch(Entries::iterator entry, TimePoint now);
+  Epoch new_epoch();
+
+  LogStoreSink& sink_;
+  const OptionsOf options_of_;
+  const Limits limits_;
+  const RandomSource random_;
+
+  Entries unwatched_;  ///< the least recently used first
+  Entries watched_;    ///< the least recently watched first
+  std::unordered_map<std::string_view, Entries::iterator> by_name_;
+  std::unordered_map<LogId, Entries::iterator> by_id_;
+  std::size_t bytes_ = 0;
+  std::size_t epochs_ended_ = 0;
+  std::vector<PublicationView> page_;
+  std::size_t swept_ = 0;  ///< how far into by_name_'s buckets the last tick came
+};
+
+}  // namespace peal::broker
