@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <stdexcept>
 
 #include "config_schema.hpp"
 #include "config_value.hpp"
@@ -59,6 +60,12 @@ std::string variable_name(std::string_view key) {
   return name;
 }
 
+void ConfigSchema::Impl::add(ConfigField field) {
+  const bool taken = std::ranges::find(fields, field.key, &ConfigField::key) != fields.end();
+  if (taken) throw std::logic_error("two components describe the config key " + field.key);
+  fields.push_back(std::move(field));
+}
+
 ConfigSchema::ConfigSchema() : impl_(std::make_unique<Impl>()) {}
 ConfigSchema::~ConfigSchema() = default;
 ConfigSchema::ConfigSchema(ConfigSchema&&) noexcept = default;
@@ -66,77 +73,73 @@ ConfigSchema::ConfigSchema(ConfigSchema&&) noexcept = default;
 void ConfigSchema::field(std::string_view key, std::string& target, std::string_view help,
                          Visibility visibility) {
   const bool secret = visibility == Visibility::secret;
-  impl_->fields.push_back(
-      {std::string(key), std::string(help), Kind::text, secret,
-       [&target](const Texts& texts) -> Result<void> {
-         target = texts.back();
-         return {};
-       },
-       [&target, secret] { return secret ? masked(target) : toml_string(target); }});
+  impl_->add({std::string(key), std::string(help), Kind::text, secret,
+              [&target](const Texts& texts) -> Result<void> {
+                target = texts.back();
+                return {};
+              },
+              [&target, secret] { return secret ? masked(target) : toml_string(target); }});
 }
 
 void ConfigSchema::field(std::string_view key, bool& target, std::string_view help) {
-  impl_->fields.push_back({std::string(key), std::string(help), Kind::boolean, false,
-                           [&target](const Texts& texts) -> Result<void> {
-                             const auto value = parse_boolean(texts.back());
-                             if (!value) return wrong(texts.back(), "true or false");
-                             target = *value;
-                             return {};
-                           },
-                           [&target] { return target ? "true" : "false"; }});
+  impl_->add({std::string(key), std::string(help), Kind::boolean, false,
+              [&target](const Texts& texts) -> Result<void> {
+                const auto value = parse_boolean(texts.back());
+                if (!value) return wrong(texts.back(), "true or false");
+                target = *value;
+                return {};
+              },
+              [&target] { return target ? "true" : "false"; }});
 }
 
 void ConfigSchema::field(std::string_view key, std::size_t& target, std::string_view help) {
   const bool bytes = key.find("bytes") != std::string_view::npos;
-  impl_->fields.push_back({std::string(key), std::string(help), Kind::size, false,
-                           [&target](const Texts& texts) -> Result<void> {
-                             const auto value = parse_size(texts.back());
-                             if (!value)
-                               return wrong(texts.back(), "a number or size, like 64 or 512KiB");
-                             target = *value;
-                             return {};
-                           },
-                           [&target, bytes] { return format_size(target, bytes); }});
+  impl_->add({std::string(key), std::string(help), Kind::size, false,
+              [&target](const Texts& texts) -> Result<void> {
+                const auto value = parse_size(texts.back());
+                if (!value) return wrong(texts.back(), "a number or size, like 64 or 512KiB");
+                target = *value;
+                return {};
+              },
+              [&target, bytes] { return format_size(target, bytes); }});
 }
 
 void ConfigSchema::field(std::string_view key, std::chrono::milliseconds& target,
                          std::string_view help) {
-  impl_->fields.push_back({std::string(key), std::string(help), Kind::duration, false,
-                           [&target](const Texts& texts) -> Result<void> {
-                             const auto value = parse_duration(texts.back());
-                             if (!value)
-                               return wrong(texts.back(), "a duration, like 250ms, 10s or 5m");
-                             target = *value;
-                             return {};
-                           },
-                           [&target] { return format_duration(target); }});
+  impl_->add({std::string(key), std::string(help), Kind::duration, false,
+              [&target](const Texts& texts) -> Result<void> {
+                const auto value = parse_duration(texts.back());
+                if (!value) return wrong(texts.back(), "a duration, like 250ms, 10s or 5m");
+                target = *value;
+                return {};
+              },
+              [&target] { return format_duration(target); }});
 }
 
 void ConfigSchema::field(std::string_view key, std::chrono::seconds& target,
                          std::string_view help) {
   using std::chrono::seconds;
-  impl_->fields.push_back({std::string(key), std::string(help), Kind::duration, false,
-                           [&target](const Texts& texts) -> Result<void> {
-                             const auto value = parse_duration(texts.back());
-                             if (!value || *value % seconds(1) != seconds(0)) {
-                               return wrong(texts.back(),
-                                            "a duration of whole seconds, like 10s or 5m");
-                             }
-                             target = std::chrono::duration_cast<seconds>(*value);
-                             return {};
-                           },
-                           [&target] { return format_duration(target); }});
+  impl_->add({std::string(key), std::string(help), Kind::duration, false,
+              [&target](const Texts& texts) -> Result<void> {
+                const auto value = parse_duration(texts.back());
+                if (!value || *value % seconds(1) != seconds(0)) {
+                  return wrong(texts.back(), "a duration of whole seconds, like 10s or 5m");
+                }
+                target = std::chrono::duration_cast<seconds>(*value);
+                return {};
+              },
+              [&target] { return format_duration(target); }});
 }
 
 void ConfigSchema::field(std::string_view key, std::vector<std::string>& target,
                          std::string_view help, Visibility visibility) {
   const bool secret = visibility == Visibility::secret;
-  impl_->fields.push_back({std::string(key), std::string(help), Kind::list, secret,
-                           [&target](const Texts& texts) -> Result<void> {
-                             target = texts;
-                             return {};
-                           },
-                           [&target, secret] { return toml_list(target, secret); }});
+  impl_->add({std::string(key), std::string(help), Kind::list, secret,
+              [&target](const Texts& texts) -> Result<void> {
+                target = texts;
+                return {};
+              },
+              [&target, secret] { return toml_list(target, secret); }});
 }
 
 void ConfigSchema::table(std::string_view key, std::map<std::string, std::string>& target,

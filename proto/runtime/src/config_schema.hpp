@@ -45,6 +45,8 @@ struct ConfigFlag {
 };
 
 struct ConfigSchema::Impl {
+  void add(ConfigField field);  ///< throws when the key is taken: a defect of the program
+
   std::vector<ConfigField> fields;
   std::vector<ConfigTable> tables;
   std::vector<ConfigArray> arrays;

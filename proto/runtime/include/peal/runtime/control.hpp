@@ -1,10 +1,10 @@
 #pragma once
 // The control socket (ZeroMQ ROUTER) and the ingest socket (ZeroMQ PULL) of a process, on one
-// thread of their own. Control: a JSON object {"id"?, "action": NAME, "payload"?: {…}} in, one JSON
-// object
-// {"id"?, "result"|"error"} back. Ingest: frames [channel][payload], no answer. ipc:// files get
-// 0600 rights and a stale file is replaced; tcp:// needs CURVE unless `insecure`. Handlers run on
-// the control thread; they may answer later, from any thread, through ControlReply.
+// thread of their own. Control: one frame, a JSON object {"id"?, "action": NAME, "payload"?: {…}},
+// and one back: {"id"?, "result"|"error"}; REQ and DEALER clients both work. Ingest: frames
+// [channel][payload], no answer. ipc:// files get 0600 rights and a stale one is replaced; a tcp://
+// endpoint that others can reach needs CURVE unless `insecure`. Handlers run on the control thread;
+// they may answer later, from any thread, through ControlReply.
 
 #include <functional>
 #include <map>
@@ -52,6 +52,8 @@ void describe(ConfigSchema& schema, ControlConfig& config);
 
 /// $XDG_RUNTIME_DIR/peal, or /run/peal (root), or /tmp/peal-UID; made with 0700 when missing.
 std::string runtime_folder();
+/// Whether only this user can put something into it.
+Result<void> check_runtime_folder(const std::string& folder);
 
 class ControlServer {
  public:
