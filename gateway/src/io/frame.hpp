@@ -1,8 +1,8 @@
 #pragma once
-// Encoded bytes as they go to the wire: whole WebSocket (or SSE) frames, made once, then shared by every
-// connection and shard that sends them. A frame may hold several messages of one channel back to back;
-// it is the unit that is queued, dropped and counted. Immutable after it was made; freed by the last
-// holder, on whichever thread that is.
+// Encoded bytes as they go to the wire: whole WebSocket (or SSE) frames, made once, then shared by
+// every connection and shard that sends them. A frame may hold several messages of one channel back
+// to back; it is the unit that is queued, dropped and counted. Immutable after it was made; freed
+// by the last holder, on whichever thread that is.
 
 #include <atomic>
 #include <cstddef>

@@ -1,9 +1,10 @@
 #pragma once
-// Bytes in and out of one non-blocking socket, plain or TLS. The plain path is a system call and nothing
-// else; the TLS path is OpenSSL straight on the socket (OpenSSL is included in the .cpp only). TLS may
-// want to write in order to read and the other way round: `wants_write` says so, and the owner then waits
-// for writability before it comes again. Bytes once refused by a TLS write are pinned: the same bytes
-// must be offered again first (Outbox keeps them at the front and unchanged).
+// Bytes in and out of one non-blocking socket, plain or TLS. The plain path is a system call and
+// nothing else; the TLS path is OpenSSL straight on the socket (OpenSSL is included in the .cpp
+// only). TLS may want to write in order to read and the other way round, so a TLS connection that
+// is blocked is tried again at any readiness. OpenSSL wants bytes that it refused to be offered
+// again unchanged: the TlsStream copies them (<= 16 KB, "pinned"), calls them written, and sends
+// them first when it is called again.
 
 #include <sys/uio.h>
 
@@ -58,13 +59,16 @@ struct Transport {
   /// `ok` once; `again` while it goes on; `failed` when it can't be.
   IoResult handshake() const;
   IoResult read(char* data, std::size_t size) const;
-  /// One system call on a plain socket; with TLS one record of <= 16 KB from the first bytes.
+  /// One system call on a plain socket; with TLS records of <= 16 KB until all is taken or pinned.
+  /// `bytes` are taken and not to be offered again, with any status. No pieces: only what is
+  /// pinned.
   IoResult write(std::span<const iovec> pieces) const;
+  /// Taken bytes that are not on their way yet: come again when writable.
+  bool pinned() const;
   /// Decrypted bytes that no readiness will announce.
   bool has_pending() const;
-  /// The last `again` waits for writability although it was a read, or for readability although a write.
+  /// The last read (or handshake) waits for writability.
   bool read_wants_write() const;
-  bool write_wants_read() const;
   /// Says goodbye (close_notify, then FIN) as far as that goes at once.
   void shutdown() const;
 };

@@ -1,7 +1,8 @@
 #pragma once
-// What commands do. One Engine per shard, used on its thread only: it judges (rules, hooks, limits), keeps
-// the order of a session's commands on one channel, asks the bus, and answers. WebSocket and HTTP go the
-// same way. Publishing when the bus is not linked is refused at once with broker_unavailable.
+// What commands do. One Engine per shard, used on its thread only: it judges (rules, hooks,
+// limits), keeps the order of a session's commands on one channel, asks the bus, and answers.
+// WebSocket and HTTP go the same way. Publishing when the bus is not linked is refused at once with
+// broker_unavailable.
 
 #include <functional>
 #include <memory>
@@ -17,9 +18,10 @@ using PublishDone = std::function<void(const bus::Published&)>;
 class Engine {
  public:
   virtual ~Engine() = default;
-  /// A client's publish that is no session's (HTTP): rules, limits and hooks apply. `request` is copied.
-  virtual void publish(std::shared_ptr<const Principal> principal, const bus::PublishRequest& request,
-                       PublishDone done) = 0;
+  /// A client's publish that is no session's (HTTP): rules, limits and hooks apply. `request` is
+  /// copied.
+  virtual void publish(std::shared_ptr<const Principal> principal,
+                       const bus::PublishRequest& request, PublishDone done) = 0;
   /// From control, ingest or the embedding application: limits apply, rules and hooks don't.
   virtual void publish_trusted(const bus::PublishRequest& request, PublishDone done) = 0;
   virtual const bus::BusState& bus_state() const = 0;

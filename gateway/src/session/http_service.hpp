@@ -1,10 +1,11 @@
 #pragma once
-// The seam between a shard and the HTTP faces: the shard's connections parse requests and write answers;
-// what a request means is the HttpService's. One service per shard, made by ShardConfig::make_http on the
-// shard's thread, so it may own Protocols and other things that belong to one thread.
-// An Exchange is the right to answer one request, once, now or later, on the shard's thread only (any other
-// thread posts: Shard::post). Answers go out in request order because the next request isn't parsed
-// before. Dropped unanswered, it says 500 internal_error. When the client has gone, answering is harmless.
+// The seam between a shard and the HTTP faces: the shard's connections parse requests and write
+// answers; what a request means is the HttpService's. One service per shard, made by
+// ShardConfig::make_http on the shard's thread, so it may own Protocols and other things that
+// belong to one thread. An Exchange is the right to answer one request, once, now or later, on the
+// shard's thread only (any other thread posts: Shard::post). Answers go out in request order
+// because the next request isn't parsed before. Dropped unanswered, it says 500 internal_error.
+// When the client has gone, answering is harmless.
 
 #include <cstdint>
 #include <memory>
@@ -13,8 +14,8 @@
 #include <vector>
 
 #include "http/http_machine.hpp"
-#include "session/protocol.hpp"
 #include "peal/gateway/rules.hpp"
+#include "session/protocol.hpp"
 
 namespace peal::gateway {
 
@@ -29,7 +30,8 @@ class Exchange {
       : shard_(&shard), index_(index), generation_(generation) {}
   Exchange(Exchange&& other) noexcept
       : shard_(std::exchange(other.shard_, nullptr)),
-        index_(other.index_), generation_(other.generation_) {}
+        index_(other.index_),
+        generation_(other.generation_) {}
   Exchange& operator=(Exchange&& other) noexcept;
   ~Exchange();
 

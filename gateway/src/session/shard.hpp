@@ -1,10 +1,10 @@
 #pragma once
-// A shard: one thread, one loop, one listener, and the connections that it accepted, for their whole life.
-// ShardSet is a gateway's shards together: it binds the address for all of them, starts and stops them, and
-// is what control, the App and the library API call, from any thread. Answers (`then`) come on a shard's
-// thread unless said otherwise, and must return soon.
-//   made -> start(): bound, accepting -> drain(): not accepting, sessions closed with 1012, spread over
-//   the time -> stop(): threads joined, every table empty.
+// A shard: one thread, one loop, one listener, and the connections that it accepted, for their
+// whole life. ShardSet is a gateway's shards together: it binds the address for all of them, starts
+// and stops them, and is what control, the App and the library API call, from any thread. Answers
+// (`then`) come on a shard's thread unless said otherwise, and must return soon.
+//   made -> start(): bound, accepting -> drain(): not accepting, sessions closed with 1012, spread
+//   over the time -> stop(): threads joined, every table empty.
 
 #include <chrono>
 #include <cstdint>
@@ -16,32 +16,35 @@
 #include <vector>
 
 #include "peal/bus/bus_port.hpp"
+#include "peal/gateway/hooks.hpp"
+#include "peal/gateway/rules.hpp"
 #include "peal/gateway/sessions.hpp"
 #include "peal/proto/close_code.hpp"
 #include "peal/proto/limits.hpp"
 #include "peal/runtime/logger.hpp"
 #include "peal/runtime/probe.hpp"
 #include "session/engine.hpp"
-#include "peal/gateway/hooks.hpp"
 #include "session/http_service.hpp"
-#include "peal/gateway/rules.hpp"
 
 namespace peal::gateway {
 
 class TlsContext;
 
 struct ShardConfig {
-  std::string listen = "127.0.0.1:8420";      ///< "host:port", "[::1]:port", port 0: any free one
+  std::string listen = "127.0.0.1:8420";  ///< "host:port", "[::1]:port", port 0: any free one
   std::size_t shards = 1;
   std::string gateway_name = "gateway";
   Limits limits;
-  std::chrono::microseconds flush_delay{0};   ///< wait this long for more before sending; 0: end of turn
-  std::string limits_json = "{}";             ///< told in the connect result
+  std::chrono::microseconds flush_delay{
+      0};                          ///< wait this long for more before sending; 0: end of turn
+  std::string limits_json = "{}";  ///< told in the connect result
   std::shared_ptr<const ChannelRules> rules;  ///< never null
   std::shared_ptr<TlsContext> tls;            ///< null: plain
   Hooks hooks;
-  /// What a connect token makes of a session; empty: any token is token_invalid. Any shard, at once.
-  std::function<Result<std::shared_ptr<const Principal>>(const Principal& now, std::string_view token)>
+  /// What a connect token makes of a session; empty: any token is token_invalid. Any shard, at
+  /// once.
+  std::function<Result<std::shared_ptr<const Principal>>(const Principal& now,
+                                                         std::string_view token)>
       authenticate;
   /// Called once per shard, on its thread, before it accepts.
   std::function<std::unique_ptr<HttpService>(Shard& shard)> make_http;
@@ -53,7 +56,7 @@ class Shard {
   virtual std::size_t index() const = 0;
   /// Runs `task` on the shard's thread soon; false when the shard has stopped. Any thread.
   virtual bool post(std::function<void()> task) = 0;
-  virtual Engine& engine() = 0;               ///< owning thread only
+  virtual Engine& engine() = 0;  ///< owning thread only
   virtual const ShardConfig& config() const = 0;
   virtual const runtime::Logger& logger() const = 0;
 
@@ -69,8 +72,8 @@ class Shard {
 class ShardSet {
  public:
   virtual ~ShardSet() = default;
-  /// Binds (an error names address and cause), then starts the threads. `bus` isn't started yet: each
-  /// shard attaches to it here; start the bus afterwards.
+  /// Binds (an error names address and cause), then starts the threads. `bus` isn't started yet:
+  /// each shard attaches to it here; start the bus afterwards.
   virtual Result<void> start(bus::Bus& bus) = 0;
   virtual std::string address() const = 0;  ///< as bound, "127.0.0.1:8420"
   virtual std::size_t size() const = 0;
@@ -79,7 +82,8 @@ class ShardSet {
   virtual bool healthy(std::chrono::milliseconds age) const = 0;
 
   /// Sessions in a stable order above `after`; at most `limit`.
-  virtual void sessions(std::string after, std::size_t limit, std::function<void(SessionPage)> then) = 0;
+  virtual void sessions(std::string after, std::size_t limit,
+                        std::function<void(SessionPage)> then) = 0;
   /// `then` hears whether there was such a session.
   virtual void disconnect(std::string session_id, CloseCode code, std::string reason,
                           std::function<void(bool)> then) = 0;

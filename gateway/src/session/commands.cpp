@@ -1,0 +1,228 @@
+// What a session's commands do, but for publishing.
+#include <utility>
+
+#include "session/sessions.hpp"
+
+namespace peal::gateway {
+namespace {
+
+Error not_available(std::string_view what) {
+  return fail(ErrorCode::action_unknown, std::string(what) + " is not available yet");
+}
+
+/// The name under which a connect hook's answer is due: no channel has it.
+constexpr std::string_view kConnect;
+
+}  // namespace
+
+void Sessions::reply(Connection& connection, std::optional<std::uint64_t> id,
+                     const ReplyBody& body) {
+  if (!id) return;
+  connections_.outlet().append(connection, encoder_.reply_frame(connection.variant, *id, body));
+}
+
+void Sessions::fail_command(Connection& connection, std::optional<std::uint64_t> id,
+                            const Error& error) {
+  probe_.failed(error.code);
+  if (id) return reply(connection, id, error);
+  connections_.outlet().append(connection,
+                               encoder_.push_frame(connection.variant, ErrorPush{&error}));
+}
+
+void Sessions::answered(Connection& connection) {
+  --connection.unanswered;
+  connections_.resume(connection);
+}
+
+bool Sessions::flooding(Connection& connection) {
+  const std::size_t most = config_.limits.commands_per_second_max;
+  if (most == 0) return false;
+  if (connection.rate_second != connections_.now_s()) {
+    connection.rate_second = connections_.now_s();
+    connection.commands_in_second = 0;
+    connection.controls_in_second = 0;
+  }
+  return ++connection.commands_in_second > most;
+}
+
+void Sessions::on_message(Connection& connection, std::string_view text) {
+  const bool flood = flooding(connection);
+  auto wrong = encoder_.protocol(connection.variant).decode(text, command_);
+  if (flood)
+    return fail_command(connection, wrong ? wrong->id : command_.id,
+                        fail(ErrorCode::publish_rate_max,
+                             "more commands a second than limits.commands_per_second_max"));
+  if (wrong) return fail_command(connection, wrong->id, wrong->error);
+  if (must_wait(connection, command_)) {
+    Connection::Cold& cold = connection.cold_part();
+    cold.stalled = text;
+    cold.has_stalled = true;
+    return;
+  }
+  execute(connection, command_);
+}
+
+void Sessions::on_resumed(Connection& connection) {
+  std::string text = std::exchange(connection.cold->stalled, {});
+  const bool broken = encoder_.protocol(connection.variant).decode(text, command_).has_value();
+  if (!broken && must_wait(connection, command_)) {
+    connection.cold->stalled = std::move(text);
+    return;
+  }
+  connection.cold->has_stalled = false;
+  if (!broken) execute(connection, command_);
+}
+
+bool Sessions::busy(Connection& connection, std::string_view channel) {
+  if (connection.subscribes_waiting > 0) {
+    const std::uint32_t number = hub_.find(channel);
+    if (number != Hub::kNone && !hub_.live(number) &&
+        Hub::slot_of(connection, number) != Hub::kNone)
+      return true;
+  }
+  if (!connection.cold) return false;
+  for (const std::string& asked : connection.cold->asked)
+    if (asked == channel || asked == kConnect) return true;
+  return false;
+}
+
+bool Sessions::must_wait(Connection& connection, const Command& command) {
+  if (connection.unanswered == 0) return false;
+  if (command.action == Action::subscribe || command.action == Action::unsubscribe)
+    return connection.publishes_unanswered > 0 || busy(connection, command.channel);
+  for (const std::string_view channel : command.channels)
+    if (busy(connection, channel)) return true;
+  return busy(connection, command.channel);
+}
+
+void Sessions::execute(Connection& connection, const Command& command) {
+  probe_.command_taken(command.action);
+  const bool first = !connection.commanded;
+  connection.commanded = true;
+  switch (command.action) {
+    case Action::connect:
+      if (!first)
+        return fail_command(connection, command.id,
+                            fail(ErrorCode::command_invalid, "connect comes first, once"));
+      return connect(connection, command);
+    case Action::subscribe:
+      return subscribe(connection, command);
+    case Action::unsubscribe:
+      return unsubscribe(connection, command);
+    case Action::publish:
+      return command.channels.empty() ? publish(connection, command)
+                                      : publish_many(connection, command);
+    case Action::ping:
+      return reply(connection, command.id, PingResult{});
+    case Action::history:
+      return fail_command(connection, command.id, not_available("history"));
+    case Action::presence:
+      return fail_command(connection, command.id, not_available("presence"));
+    case Action::refresh:
+      return fail_command(connection, command.id, not_available("refresh"));
+  }
+}
+
+void Sessions::connect(Connection& connection, const Command& command) {
+  if (!command.token.empty() && !config_.hooks.connect) {
+    auto shown = config_.authenticate
+                     ? config_.authenticate(*connection.principal, command.token)
+                     : fail(ErrorCode::token_invalid, "no keys are configured here");
+    if (!shown) {
+      fail_command(connection, command.id, shown.error());
+      return close(connection, CloseCode::token_invalid, "the token is not known here");
+    }
+    connection.principal = std::move(*shown);
+  }
+  if (!config_.hooks.connect) return welcome(connection, command.id, command.heartbeat);
+  ConnectQuestion question{connection.principal, ref(connection), std::string(command.token)};
+  ask_for(
+      connection, command.id, kConnect,
+      [&](HookCompletion completion) { config_.hooks.connect(question, std::move(completion)); },
+      [this, id = command.id, heartbeat = command.heartbeat](
+          Connection& session, std::shared_ptr<const Principal> principal) {
+        if (principal) session.principal = std::move(principal);
+        welcome(session, id, heartbeat);
+      });
+}
+
+void Sessions::welcome(Connection& connection, std::optional<std::uint64_t> id, bool heartbeat) {
+  connection.heartbeat = heartbeat;
+  const std::string session = id_of(connection);
+  reply(connection, id,
+        ConnectResult{session, config_.gateway_name, config_.limits.ping_interval.count(),
+                      config_.limits_json});
+}
+
+void Sessions::subscribe(Connection& connection, const Command& command) {
+  if (command.presence) return fail_command(connection, command.id, not_available("presence"));
+  if (!command.filter.empty()) return fail_command(connection, command.id, not_available("filter"));
+  if (command.since_word != Command::SinceWord::none)
+    return fail_command(connection, command.id, not_available("since \"start\" or \"state\""));
+  if (auto error = config_.rules->may_subscribe(*connection.principal, command.channel))
+    return fail_command(connection, command.id, *error);
+  const bool wants_recovery = command.since.has_value();
+  if (!config_.hooks.subscribe)
+    return join(connection, command.channel, command.id, wants_recovery, command.since);
+  SubscribeQuestion question{connection.principal, ref(connection), std::string(command.channel)};
+  ask_for(
+      connection, command.id, command.channel,
+      [&](HookCompletion completion) { config_.hooks.subscribe(question, std::move(completion)); },
+      [this, channel = std::string(command.channel), id = command.id, wants_recovery,
+       since = command.since](Connection& session, const std::shared_ptr<const Principal>&) {
+        join(session, channel, id, wants_recovery, since);
+      });
+}
+
+void Sessions::join(Connection& connection, std::string_view channel,
+                    std::optional<std::uint64_t> id, bool wants_recovery,
+                    const std::optional<Position>& since) {
+  const std::uint32_t known = hub_.find(channel);
+  if (known != Hub::kNone && Hub::slot_of(connection, known) != Hub::kNone)
+    return subscribed(connection, known, id, wants_recovery, since);
+  if (!bus_state_.linked)
+    return fail_command(connection, id,
+                        fail(ErrorCode::broker_unavailable, "no broker can be reached"));
+  if (connection.subscriptions.size() >= config_.limits.subscriptions_max)
+    return fail_command(connection, id,
+                        fail(ErrorCode::subscriptions_max,
+                             "the session has limits.subscriptions_max subscriptions"));
+  const std::uint32_t number = hub_.join(connection, channel);
+  if (hub_.live(number)) return subscribed(connection, number, id, wants_recovery, since);
+  ++connection.unanswered;
+  ++connection.subscribes_waiting;
+  hub_.wait(number,
+            {connection.index, connections_.generation(connection), id, wants_recovery, since});
+}
+
+void Sessions::subscribed(Connection& connection, std::uint32_t channel,
+                          std::optional<std::uint64_t> id, bool wants_recovery,
+                          const std::optional<Position>& since) {
+  SubscribeResult result{hub_.name(channel), hub_.position(channel), {}, {}};
+  // Pages of what was missed are not served yet: only who missed nothing is told `true`.
+  if (wants_recovery) result.recovered = result.position && *result.position == *since;
+  reply(connection, id, result);
+}
+
+void Sessions::on_watch_answered(std::uint32_t channel, std::span<const WaitingSubscribe> waiting,
+                                 const Error* error) {
+  for (const WaitingSubscribe& one : waiting) {
+    Connection* connection = connections_.find(one.connection, one.generation);
+    if (connection == nullptr || connection->state != Connection::State::open) continue;
+    --connection->subscribes_waiting;
+    if (error != nullptr)
+      fail_command(*connection, one.id, *error);
+    else
+      subscribed(*connection, channel, one.id, one.wants_recovery, one.since);
+    answered(*connection);
+  }
+}
+
+void Sessions::unsubscribe(Connection& connection, const Command& command) {
+  const std::uint32_t number = hub_.find(command.channel);
+  const std::uint32_t slot = number == Hub::kNone ? number : Hub::slot_of(connection, number);
+  if (slot != Hub::kNone) hub_.leave(connection, slot);
+  reply(connection, command.id, UnsubscribeResult{command.channel});
+}
+
+}  // namespace peal::gateway

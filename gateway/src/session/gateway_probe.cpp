@@ -1,0 +1,74 @@
+#include "session/gateway_probe.hpp"
+
+#include <string_view>
+
+namespace peal::gateway {
+namespace {
+
+constexpr std::array<std::string_view, 8> kActionNames{
+    "connect", "subscribe", "unsubscribe", "publish", "history", "presence", "refresh", "ping"};
+
+}  // namespace
+
+void GatewayProbe::closed(CloseCode code) {
+  closes_[static_cast<std::size_t>(&info(code) - close_code_table().data())].add();
+}
+
+void GatewayProbe::sent(const OutletCounts& counts) {
+  flushes_.set(counts.flushes);
+  frames_.set(counts.frames);
+  messages_sent_.set(counts.messages);
+  bytes_sent_.set(counts.bytes);
+  blocked_.set(counts.blocked);
+  dropped_.set(counts.dropped);
+}
+
+void GatewayProbe::collect(runtime::MetricSink& sink) const {
+  const auto counter = [&](const char* name, const char* help, const Counter& value) {
+    sink.counter(name, help, static_cast<double>(value.value()));
+  };
+  const auto gauge = [&](const char* name, const char* help, const Counter& value) {
+    sink.gauge(name, help, static_cast<double>(value.value()));
+  };
+  gauge("peal_connections", "Open client connections", connections_);
+  counter("peal_connections_total", "Client connections accepted", connections_total_);
+  counter("peal_accepts_refused_total", "Connections closed for want of descriptors",
+          accepts_refused_);
+  gauge("peal_sessions", "Open sessions", sessions_);
+  counter("peal_sessions_total", "Sessions opened", sessions_total_);
+  gauge("peal_subscriptions", "Subscriptions of sessions", subscriptions_);
+  gauge("peal_channels_watched", "Channels with a subscriber here", channels_);
+  counter("peal_encodes_total", "Publications encoded, once per protocol", encodes_);
+  counter("peal_deliveries_total", "Publications queued for sessions", deliveries_);
+  counter("peal_flushes_total", "System calls that sent", flushes_);
+  counter("peal_frames_sent_total", "Frames handed to the kernel", frames_);
+  counter("peal_messages_sent_total", "Publications handed to the kernel", messages_sent_);
+  counter("peal_bytes_sent_total", "Bytes handed to the kernel", bytes_sent_);
+  counter("peal_blocked_total", "Times the kernel took no more of a connection", blocked_);
+  counter("peal_dropped_total", "Publications dropped for slow sessions", dropped_);
+  counter("peal_http_requests_total", "HTTP requests", http_requests_);
+  counter("peal_turns_total", "Turns of the shards' loops", turns_);
+  counter("peal_feed_repairs_total", "Holes read from the log", repairs_);
+  counter("peal_feed_resets_total", "Channels whose past was lost", resets_);
+  const double flushes = static_cast<double>(flushes_.value());
+  const double messages = static_cast<double>(messages_sent_.value());
+  sink.gauge("peal_messages_per_flush", "Publications per sending system call, since the start",
+             flushes > 0 ? messages / flushes : 0);
+  for (std::size_t i = 0; i < commands_.size(); ++i)
+    sink.counter("peal_commands_total", "Commands of sessions",
+                 static_cast<double>(commands_[i].value()), {{"action", kActionNames[i]}});
+  sink.counter("peal_slow_consumers_total", "Sessions whose queue was full or too old",
+               static_cast<double>(slow_[0].value()), {{"reason", "bytes"}});
+  sink.counter("peal_slow_consumers_total", "Sessions whose queue was full or too old",
+               static_cast<double>(slow_[1].value()), {{"reason", "age"}});
+  for (std::size_t i = 0; i < error_code_table().size(); ++i)
+    if (errors_[i].value() > 0)
+      sink.counter("peal_errors_total", "Errors told to clients",
+                   static_cast<double>(errors_[i].value()), {{"code", error_code_table()[i].name}});
+  for (std::size_t i = 0; i < close_code_table().size(); ++i)
+    if (closes_[i].value() > 0)
+      sink.counter("peal_closes_total", "Sessions closed by the gateway",
+                   static_cast<double>(closes_[i].value()), {{"code", close_code_table()[i].name}});
+}
+
+}  // namespace peal::gateway

@@ -1,0 +1,69 @@
+#pragma once
+// What one session is subscribed to: for each channel its number in the Hub and the session's place
+// among that channel's members. 16 bytes; the first subscription is held inside, more of them on
+// the heap. Order means nothing: removing moves the last one into the gap.
+
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace peal::gateway {
+
+struct Subscription {
+  std::uint32_t channel;
+  std::uint32_t place;
+};
+
+class SubscriptionList {
+ public:
+  SubscriptionList() : one_{} {}
+  SubscriptionList(const SubscriptionList&) = delete;
+  SubscriptionList& operator=(const SubscriptionList&) = delete;
+  ~SubscriptionList() {
+    if (capacity_ > 1) delete[] many_;
+  }
+
+  std::uint32_t size() const { return size_; }
+  Subscription& operator[](std::uint32_t slot) { return data()[slot]; }
+  std::span<const Subscription> all() const { return {data(), size_}; }
+
+  /// Its slot.
+  std::uint32_t add(Subscription subscription) {
+    if (size_ == capacity_) grow();
+    data()[size_] = subscription;
+    return size_++;
+  }
+  /// The slot that was moved into this one, or `slot` itself when it was the last.
+  std::uint32_t remove(std::uint32_t slot) {
+    const std::uint32_t last = --size_;
+    data()[slot] = data()[last];
+    if (size_ <= 1 && capacity_ > 1) {
+      const Subscription kept = many_[0];
+      delete[] many_;
+      one_ = kept;
+      capacity_ = 1;
+    }
+    return last;
+  }
+
+ private:
+  Subscription* data() { return capacity_ == 1 ? &one_ : many_; }
+  const Subscription* data() const { return capacity_ == 1 ? &one_ : many_; }
+  void grow() {
+    auto* bigger = new Subscription[capacity_ * 2];
+    for (std::uint32_t i = 0; i < size_; ++i)
+      bigger[i] = data()[i];
+    if (capacity_ > 1) delete[] many_;
+    many_ = bigger;
+    capacity_ *= 2;
+  }
+
+  union {
+    Subscription one_;
+    Subscription* many_;
+  };
+  std::uint32_t size_ = 0;
+  std::uint32_t capacity_ = 1;
+};
+
+}  // namespace peal::gateway
