@@ -30,6 +30,7 @@ std::unique_ptr<Verb> make_disconnect();
 std::unique_ptr<Verb> make_drain();
 std::unique_ptr<Verb> make_log_level();
 std::unique_ptr<Verb> make_keygen();
+std::unique_ptr<Verb> make_bench();
 
 /// The words after the program's name; gives the exit code.
 int run(const std::vector<std::string>& words);
