@@ -57,10 +57,13 @@ std::optional<bool> parse_boolean(std::string_view text) {
 }
 
 std::string format_size(std::size_t value, bool bytes) {
-  constexpr std::size_t kKibi = 1024;
-  if (!bytes || value == 0 || value % kKibi != 0) return std::to_string(value);
-  if (value % (kKibi * kKibi) != 0) return "\"" + std::to_string(value / kKibi) + "KiB\"";
-  return "\"" + std::to_string(value / kKibi / kKibi) + "MiB\"";
+  const Unit* best = kSizeUnits.begin();
+  for (const Unit& unit : kSizeUnits) {
+    const bool binary = unit.second % 1024 == 0;
+    if (bytes && binary && value != 0 && value % unit.second == 0) best = &unit;
+  }
+  const std::string number = std::to_string(value / best->second);
+  return best->second == 1 ? number : "\"" + number + std::string(best->first) + "\"";
 }
 
 std::string format_duration(milliseconds value) {

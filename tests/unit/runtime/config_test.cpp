@@ -297,6 +297,15 @@ TEST(ConfigValueTest, Sizes) {
   }
 }
 
+TEST(ConfigValueTest, SizesOfBytesAreShownInTheLargestUnit) {
+  EXPECT_EQ(format_size(0, true), "0");
+  EXPECT_EQ(format_size(1000, true), "1000");
+  EXPECT_EQ(format_size(512 * 1024, true), "\"512KiB\"");
+  EXPECT_EQ(format_size(1024 * 1024, true), "\"1MiB\"");
+  EXPECT_EQ(format_size(std::size_t{3} << 30U, true), "\"3GiB\"");
+  EXPECT_EQ(format_size(1024, false), "1024");
+}
+
 TEST(ConfigValueTest, Durations) {
   EXPECT_EQ(parse_duration("250ms"), milliseconds(250));
   EXPECT_EQ(parse_duration("30d"), milliseconds(2'592'000'000));
