@@ -1,8 +1,8 @@
-// The readings of the last two minutes, and the shapes that show them. Time runs to the right and
+// The readings of the last minute, and the shapes that show them. Time runs to the right and
 // ends now; where readings are missing the shape has a gap, for a straight line would be a lie.
 import type { Reading } from "./load.ts";
 
-export const kSpan = 120_000;
+export const kSpan = 60_000;
 /** Readings further apart than this are not connected, in ms. */
 const kGap = 3500;
 /** One unit of width is a second, one of height a percent from the top. */

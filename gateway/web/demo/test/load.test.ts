@@ -44,9 +44,9 @@ describe("the series", () => {
     const series = new Series();
     series.add(reading(10, 5), 0);
     series.add(reading(20, 5), 1000);
-    expect(series.shapes(1000).line).toBe("M119 85L120 75");
-    expect(series.shapes(1000).system).toBe("M119 100L119 95L120 95L120 100Z");
-    expect(series.shapes(11_000).line).toBe("M109 85L110 75");
+    expect(series.shapes(1000).line).toBe("M59 85L60 75");
+    expect(series.shapes(1000).system).toBe("M59 100L59 95L60 95L60 100Z");
+    expect(series.shapes(11_000).line).toBe("M49 85L50 75");
   });
 
   it("has a gap where readings are missing", () => {
