@@ -112,6 +112,8 @@ void Router::handle(const Request& request, Exchange exchange) {
 bool Router::admit(const Request& request, Call& call) {
   const std::string_view host = request.header("Host");
   const std::string_view origin = request.header("Origin");
+  // A browser tells a page nothing of a WebSocket that was refused, but lets it ask over HTTP why.
+  if (request.path == "/ws") call.cors_origin = origin;
   if (const auto error = shared_->origins.check_host(host)) {
     log_refusal(*error, "allowed_hosts", host);
     refuse(call, *error);
@@ -122,7 +124,7 @@ bool Router::admit(const Request& request, Call& call) {
     refuse(call, *error);
     return false;
   }
-  if (shared_->origins.cross_origin_allowed(origin, host)) call.cors_origin = origin;
+  call.cors_origin = shared_->origins.cross_origin_allowed(origin, host) ? origin : "";
   auto principal = shared_->authenticator.authorize(request.header("Authorization"));
   if (principal.has_error()) {
     refuse(call, principal.error());
