@@ -216,7 +216,7 @@ describe("a page of another origin", () => {
     await connect(page, gateway.origin);
     const state = await untilState(page, "closed");
     expect(state.error).toMatchObject({ code: "origin_refused", temporary: false });
-    expect(await page.evaluate(() => (window.peal.state as any).error.message)).toContain("allowed_origins");
+    expect(await page.evaluate(() => (window.peal.state as any).error.message)).toContain(origin);
     expect(await page.evaluate(() => window.peal.publish("demo:a", 1).catch(({ code }) => code))).toBe("client_closed");
     expect(gateway.log).toContain(origin);
   });

@@ -171,12 +171,4 @@ describe("the demo page", () => {
       }
     }
   });
-
-  it("says clearly that its Origin is refused", async () => {
-    const gateway = await here.gateway("gateway-1", ["--allowed-origins", "http://elsewhere.example"]);
-    const page = await (await here.context()).newPage();
-    await page.goto(gateway.origin);
-    await sees(page, "#banner:not([hidden])", "Disconnected for good");
-    await sees(page, "#banner", "allowed_origins");
-  });
 });
