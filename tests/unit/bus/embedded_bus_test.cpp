@@ -28,7 +28,9 @@ class EmbeddedBusTest : public testing::Test {
   void make(std::size_t shards, const Limits& limits = {}) {
     for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>());
     bus_ = make_embedded_bus(
-        shards, [](std::string_view) { return broker::ChannelOptions{}; }, limits, probes_);
+        shards,
+        [](std::string_view name) { return broker::ChannelOptions{name.starts_with("log:")}; },
+        limits, probes_);
     for (auto& shard : shards_) shard->port = &bus_->attach(shard->sink, shard->waker);
     ASSERT_TRUE(bus_->start().has_value());
     settle();
@@ -48,9 +50,9 @@ class EmbeddedBusTest : public testing::Test {
     }
   }
   /// A channel at home on that shard.
-  std::string at_home(std::size_t shard) const {
+  std::string at_home(std::size_t shard, const std::string& prefix = "channel:") const {
     for (int i = 0;; ++i) {
-      std::string name = "channel:" + std::to_string(i);
+      std::string name = prefix + std::to_string(i);
       if (stable_hash(name) % shards_.size() == shard) return name;
     }
   }
@@ -212,6 +214,27 @@ TEST_F(EmbeddedBusTest, AShardThatLagsGetsNoMoreThanItsCreditAndTheRestIsCounted
   port(0).publish(publish_request(name, "flows again"));
   settle();
   EXPECT_EQ(shard(1).sink.heard.back().publication.payload, "flows again");
+}
+
+TEST_F(EmbeddedBusTest, AShardThatLagsIsToldToPullWhatTheLogHas) {
+  Limits limits;
+  limits.link_credit_bytes = 10'000;
+  make(2, limits);
+  const std::string name = at_home(0, "log:");
+  port(1).watch({0, 1}, name);
+  settle();
+  for (int i = 0; i < 100; ++i) {
+    port(0).publish(publish_request(name, std::string(1000, 'x'), 1));
+    port(0).turn();
+  }
+  settle();
+  const auto& sink = shard(1).sink;
+  ASSERT_EQ(sink.heads.size(), 2U);
+  EXPECT_FALSE(sink.heads[1].answer);
+  EXPECT_EQ(sink.heads[1].head->top, Offset{100});
+  EXPECT_EQ(sink.heads[1].head->epoch, sink.heads[0].head->epoch);
+  EXPECT_LE(sink.heard.size(), 10U);
+  EXPECT_NE(metrics().find("peal_bus_dropped_total 0\n"), std::string::npos) << metrics();
 }
 
 TEST_F(EmbeddedBusTest, APublishToALaggingHomeIsRefusedAsTemporary) {
