@@ -61,6 +61,15 @@ gtests() { # PRESET RESULTS PREFIX
   python "$root/tools/lib/run_gtests.py" "$root/build/$1/bin" "$3" "$results/$1-$2"
 }
 
+# Mutation fuzzers with fixed seeds: short here, longer by hand.
+step_fuzz() { fuzz dev 20000; }
+fuzz() { # PRESET ITERATIONS
+  local program
+  for program in "$root/build/$1"/bin/*_fuzz; do
+    [ ! -x "$program" ] || check "$1 $(basename "$program")" timeout 300 "$program" --iterations "$2" --seed 1
+  done
+}
+
 step_style() { need_venv && attempt style pytests style dev "$root/tests/style"; }
 step_system() {
   local folders=() folder
@@ -145,6 +154,7 @@ run_sanitized() {
   attempt "$preset build" build_all "$preset"
   attempt "$preset unit" gtests "$preset" unit unit_
   attempt "$preset conformance" gtests "$preset" conformance conformance
+  fuzz "$preset" 5000
   if compgen -G "$root/tests/system/test_*.py" >/dev/null; then
     need_venv && attempt "$preset system" pytests system "$preset" -m sanitized "$root/tests/system"
   fi
