@@ -19,6 +19,15 @@ void* operator new(std::size_t size) {
 void* operator new[](std::size_t size) {
   return allocate(size);
 }
+// The sanitizers have their own nothrow ones, which would not pair with the deletes here.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  ++counted;
+  return std::malloc(size == 0 ? 1 : size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  ++counted;
+  return std::malloc(size == 0 ? 1 : size);
+}
 void operator delete(void* memory) noexcept {
   std::free(memory);
 }
