@@ -66,6 +66,14 @@ TEST(HttpMachine, LeavesWhatComesBehindARequestUntilTheNext) {
   EXPECT_EQ(step.request->path, "/");
 }
 
+TEST(HttpMachine, ReadsALastChunkThatComesByteByByte) {
+  Feeder feeder;
+  for (const char c : std::string("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")) {
+    feeder.feed({&c, 1});
+  }
+  EXPECT_EQ(feeder.seen.size(), 1U);
+}
+
 TEST(HttpMachine, RefusesWhatIsNoRequest) {
   for (const std::string_view bytes :
        {"\x16\x03\x01\x02\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
