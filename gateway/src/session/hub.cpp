@@ -227,4 +227,17 @@ void Hub::push_all(Channel& channel, const Push& push) {
   }
 }
 
+void Hub::list(std::string_view after, std::string_view prefix, std::size_t limit,
+               std::map<std::string, std::size_t>& subscribers) const {
+  std::vector<std::pair<std::string_view, std::size_t>> found;
+  for (const auto& [name, number] : numbers_) {
+    const std::size_t present = channels_[number]->present();
+    if (present > 0 && name > after && name.starts_with(prefix)) found.emplace_back(name, present);
+  }
+  const auto end = found.begin() + static_cast<std::ptrdiff_t>(std::min(limit, found.size()));
+  std::partial_sort(found.begin(), end, found.end());
+  for (auto at = found.begin(); at != end; ++at)
+    subscribers[std::string(at->first)] += at->second;
+}
+
 }  // namespace peal::gateway

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -78,6 +79,9 @@ class Hub {
   /// Erases leavers and unwatches channels without members: once, at the end of a turn.
   void compact();
 
+  /// Adds the channels above `after` that begin with `prefix`, the first `limit` of them by name.
+  void list(std::string_view after, std::string_view prefix, std::size_t limit,
+            std::map<std::string, std::size_t>& subscribers) const;
   std::size_t channels() const { return numbers_.size(); }
   std::size_t subscriptions() const { return subscriptions_; }
   /// Request ids of the Hub's own reads have this bit.

@@ -84,6 +84,9 @@ class ShardSet {
   /// Sessions in a stable order above `after`; at most `limit`.
   virtual void sessions(std::string after, std::size_t limit,
                         std::function<void(SessionPage)> then) = 0;
+  /// Channels with subscribers here, in name order, whose name begins with `prefix`, above `after`.
+  virtual void channels(std::string after, std::string prefix, std::size_t limit,
+                        std::function<void(ChannelPage)> then) = 0;
   /// `then` hears whether there was such a session.
   virtual void disconnect(std::string session_id, CloseCode code, std::string reason,
                           std::function<void(bool)> then) = 0;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <map>
 #include <random>
 #include <utility>
 
@@ -46,6 +47,13 @@ class Shards final : public ShardSet {
         std::sscanf(after.c_str(), "%8x-%2x-%x-%x", &incarnation, &shard, &index, &generation) == 4;
     page_on(given ? shard : 0, given ? index + 1 : 0, std::max<std::size_t>(limit, 1), {},
             std::move(then));
+  }
+
+  void channels(std::string after, std::string prefix, std::size_t limit,
+                std::function<void(ChannelPage)> then) override {
+    auto listing = std::make_shared<Listing>(Listing{
+        std::move(after), std::move(prefix), std::max<std::size_t>(limit, 1), std::move(then)});
+    list_on(0, std::move(listing));
   }
 
   void disconnect(std::string session_id, CloseCode code, std::string reason,
@@ -112,6 +120,37 @@ class Shards final : public ShardSet {
       page_on(shard + 1, 0, limit, std::move(page), std::move(then));
     };
     if (!thread->post(std::move(task))) then({});
+  }
+
+  /// A page of channels in the making; it wanders from shard to shard.
+  struct Listing {
+    std::string after;
+    std::string prefix;
+    std::size_t limit;
+    std::function<void(ChannelPage)> then;
+    std::map<std::string, std::size_t> subscribers{};
+  };
+
+  void list_on(std::size_t shard, std::shared_ptr<Listing> listing) {
+    if (shard >= shards_.size()) {
+      ChannelPage page;
+      for (const auto& [name, subscribers] : listing->subscribers) {
+        if (page.channels.size() == listing->limit) {
+          page.next = page.channels.back().name;
+          break;
+        }
+        page.channels.push_back({name, subscribers});
+      }
+      return listing->then(std::move(page));
+    }
+    ShardThread* thread = shards_[shard].get();
+    // One more than asked, so that the end shows whether there is a next page.
+    const bool posted = thread->post([this, thread, shard, listing] {
+      thread->list_channels(listing->after, listing->prefix, listing->limit + 1,
+                            listing->subscribers);
+      list_on(shard + 1, listing);
+    });
+    if (!posted) listing->then({});
   }
 
   const ShardConfig config_;

@@ -1,31 +1,33 @@
 #pragma once
-// Questions to the application: may this client connect, subscribe, publish? A hook is called on the
-// session's shard and must return at once; it answers through its completion, now or later, from any
-// thread, once. A hook that throws, that drops its completion or that misses the deadline denies with
-// hook_failed. Until it has answered, later commands of that session on that channel wait.
+// Questions to the application: may this client connect, subscribe, publish? A hook is called on
+// the session's shard and must return at once; it answers through its completion, now or later,
+// from any thread, once. A hook that throws, that drops its completion or that misses the deadline
+// denies with hook_failed. Until it has answered, later commands of that session on that channel
+// wait.
 
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "peal/gateway/rules.hpp"
 #include "peal/proto/close_code.hpp"
 #include "peal/proto/publication.hpp"
-#include "peal/gateway/rules.hpp"
 
 namespace peal::gateway {
 
 class Mailbox;
 
-/// The one handle to a session that other threads may hold. It may outlive session, shard and gateway.
+/// The one handle to a session that other threads may hold. It may outlive session, shard and
+/// gateway.
 class SessionRef {
  public:
   SessionRef() = default;
   SessionRef(std::shared_ptr<Mailbox> mailbox, std::uint32_t index, std::uint32_t generation,
              std::string id)
       : mailbox_(std::move(mailbox)), index_(index), generation_(generation), id_(std::move(id)) {}
-  const std::string& id() const { return id_; }                    ///< any thread
-  void close(CloseCode code, std::string reason) const;            ///< any thread
+  const std::string& id() const { return id_; }          ///< any thread
+  void close(CloseCode code, std::string reason) const;  ///< any thread
 
  private:
   std::shared_ptr<Mailbox> mailbox_;

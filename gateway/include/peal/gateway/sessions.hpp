@@ -1,5 +1,6 @@
 #pragma once
-// Sessions as operators see them: `peal sessions`, and Gateway::sessions.
+// Sessions and channels as operators see them: `peal sessions`, `peal channels`, and the same of
+// Gateway.
 
 #include <chrono>
 #include <cstddef>
@@ -22,6 +23,17 @@ struct SessionInfo {
 struct SessionPage {
   std::vector<SessionInfo> sessions;
   std::string next;  ///< give it as `after` for the next page; empty: that was all
+};
+
+/// A channel that sessions of this gateway are subscribed to.
+struct ChannelInfo {
+  std::string name;
+  std::size_t subscribers = 0;
+};
+
+struct ChannelPage {
+  std::vector<ChannelInfo> channels;  ///< in name order
+  std::string next;
 };
 
 }  // namespace peal::gateway

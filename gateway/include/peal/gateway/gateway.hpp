@@ -1,0 +1,117 @@
+#pragma once
+// Peal in an application of one's own: a Gateway accepts WebSocket and HTTP clients on its own
+// threads, and the application publishes to them, and may judge what they publish, from any thread.
+//
+//   peal::gateway::GatewayConfig config;
+//   config.channels = {{.pattern = "chat:*", .subscribe = "anyone", .publish = "anyone"}};
+//   auto gateway = peal::gateway::Gateway::make(std::move(config)).value();
+//   gateway->start().value();
+//   gateway->publish("chat:1", R"({"hello":"all"})");
+//
+// Several gateways in one process are independent; with the embedded bus they don't hear each
+// other.
+//   made -> start() -> drain() -> stop(); the destructor stops.
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "peal/bus/zmq_bus.hpp"
+#include "peal/gateway/hooks.hpp"
+#include "peal/gateway/rules.hpp"
+#include "peal/gateway/sessions.hpp"
+#include "peal/proto/bus_messages.hpp"
+#include "peal/proto/limits.hpp"
+#include "peal/runtime/logger.hpp"
+#include "peal/runtime/probe.hpp"
+
+namespace peal::gateway {
+
+struct GatewayConfig {
+  std::string name = "gateway";
+  /// "host:port", "[::1]:port"; port 0: any free one.
+  std::string listen = "127.0.0.1:8420";
+  /// Threads; 0: one per core.
+  std::size_t shards = 1;
+  /// First match wins; without one nobody may do anything.
+  std::vector<ChannelRule> channels;
+  /// Name -> secret, for "key:NAME" in rules.
+  std::map<std::string, std::string> keys;
+  /// Exact; besides these, only pages of the gateway's own Host are taken.
+  std::vector<std::string> allowed_origins;
+  /// Exact; empty: loopback names and the listener's own address.
+  std::vector<std::string> allowed_hosts;
+  /// A folder whose files are served at `/`; empty: none.
+  std::string web_root;
+  /// PEM files; both or none.
+  std::string tls_certificate;
+  std::string tls_key;
+  /// Publications wait this long for company before they are sent; 0: until the end of the loop's
+  /// turn.
+  std::chrono::microseconds flush_delay{0};
+  Limits limits;
+  Hooks hooks;
+  /// How to reach brokers; none: the core runs inside this gateway and other gateways don't hear
+  /// it.
+  std::optional<bus::ZmqBusConfig> zmq;
+};
+
+/// A publication with all that may be asked of it.
+struct PublishOrder {
+  std::string channel;
+  Publication publication{};
+  std::optional<Position> expect{};    ///< append only if this is the position
+  std::optional<Sequence> previous{};  ///< append only if this is the source's last sequence
+  std::string idempotency_key{};
+};
+
+class Gateway {
+ public:
+  /// Called once, on one of the gateway's threads (or at once when refused): return soon.
+  using PublishDone = std::function<void(const bus::Published&)>;
+
+  /// Checks the config and reads its files; errors name the field. `probes` outlives the gateway;
+  /// null: it keeps its own.
+  static Result<std::unique_ptr<Gateway>> make(GatewayConfig config, runtime::Logger logger = {},
+                                               runtime::ProbeRegistry* probes = nullptr);
+  ~Gateway();
+
+  /// Binds and accepts. The error names the address and the cause.
+  Result<void> start();
+  std::string address() const;  ///< as bound, "127.0.0.1:8420"
+
+  /// Any thread. Limits apply, channel rules and hooks don't: the application is trusted.
+  void publish(std::string channel, std::string json, PublishDone then = {});
+  void publish(PublishOrder order, PublishDone then = {});
+
+  /// Any thread; `then` is called on one of the gateway's threads.
+  void sessions(std::string after, std::size_t limit, std::function<void(SessionPage)> then);
+  void disconnect(std::string session_id, CloseCode code, std::string reason,
+                  std::function<void(bool found)> then = {});
+
+  /// Channels that sessions here are subscribed to, whose name begins with `prefix`, above `after`.
+  void channels(std::string after, std::string prefix, std::size_t limit,
+                std::function<void(ChannelPage)> then);
+
+  const Limits& limits() const;
+  bus::BusState bus_state() const;  ///< any thread
+  bool healthy() const;             ///< any thread: has every shard ticked within 2 s?
+  std::string metrics() const;      ///< any thread: Prometheus text
+
+  /// Stops accepting and closes all sessions, spread over `time`; `then` once none is left. Once.
+  void drain(std::chrono::milliseconds time, std::function<void()> then);
+  /// Ends now.
+  void stop();
+
+ private:
+  struct Impl;
+  explicit Gateway(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace peal::gateway

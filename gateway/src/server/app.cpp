@@ -1,0 +1,121 @@
+#include "server/app.hpp"
+
+#include <atomic>
+#include <iostream>
+
+#include "peal/proto/json.hpp"
+#include "server/control_handlers.hpp"
+
+namespace peal::gateway {
+namespace {
+
+/// Ingested publications on their way; above, the socket isn't read and producers wait.
+constexpr std::size_t kIngestOnTheWayMax = 10'000;
+
+std::string json_member(std::string_view name, std::string_view text) {
+  std::string json = '"' + std::string(name) + "\":";
+  append_json_string(json, text);
+  return json;
+}
+
+std::shared_ptr<runtime::LogBackend> log_backend(const runtime::ProcessConfig& config) {
+  const auto format =
+      config.log_format == "json" ? runtime::LogFormat::json : runtime::LogFormat::text;
+  return runtime::make_log_backend(
+      format, runtime::log_level_from_name(config.log_level).value_or(runtime::LogLevel::info));
+}
+
+}  // namespace
+
+App::App(AppConfig config, std::shared_ptr<runtime::LogBackend> backend)
+    : config_(std::move(config)),
+      backend_(std::move(backend)),
+      logger_(backend_),
+      process_(config_.process, probes_, logger_.with("process")) {}
+
+App::~App() {
+  // The control thread calls the gateway, and the gateway's threads answer it.
+  if (control_) control_->stop();
+  if (gateway_) gateway_->stop();
+}
+
+int App::run() {
+  if (const auto started = start(); started.has_error()) {
+    logger_.error("cannot start", {{"reason", started.error().message}});
+    return 1;
+  }
+  return process_.run();
+}
+
+Result<void> App::start() {
+  // First of all: it blocks the signals, which threads made later must inherit.
+  if (auto started = process_.start(callbacks()); started.has_error()) return started;
+  auto made = Gateway::make(config_.gateway, logger_, &probes_);
+  if (made.has_error()) return made.error();
+  gateway_ = std::move(*made);
+  if (auto started = gateway_->start(); started.has_error()) return started;
+  about_ = std::make_unique<AboutProbe>(*gateway_, probes_);
+  if (!config_.gateway.zmq) {
+    logger_.info("the core is embedded: other gateways do not hear what is published here",
+                 {{"bus", "embedded"}});
+  }
+  control_ = std::make_unique<runtime::ControlServer>(config_.control, config_.process.name,
+                                                      config_.gateway.limits,
+                                                      logger_.with("control"), probes_);
+  add_control_handlers(*control_, *gateway_, process_);
+  auto on_the_way = std::make_shared<std::atomic<std::size_t>>(0);
+  control_->on_ingest(
+      [this, on_the_way](std::string_view channel, std::string_view payload) {
+        on_the_way->fetch_add(1);
+        gateway_->publish(std::string(channel), std::string(payload),
+                          [this, on_the_way](const bus::Published& outcome) {
+                            on_the_way->fetch_sub(1);
+                            if (outcome.error) about_->ingest_refused();
+                          });
+      },
+      [on_the_way] { return on_the_way->load() < kIngestOnTheWayMax; });
+  if (auto started = control_->start(backend_); started.has_error()) return started;
+  started_.store(true);
+  return {};
+}
+
+std::string App::why_not_ready() const {
+  const bus::BusState state = gateway_->bus_state();
+  if (!state.linked) return state.detail.empty() ? "the bus is not linked" : state.detail;
+  return {};
+}
+
+runtime::ProcessCallbacks App::callbacks() {
+  runtime::ProcessCallbacks callbacks;
+  callbacks.drain = [this] {
+    gateway_->drain(config_.process.drain_time, [this] { process_.drained(); });
+  };
+  callbacks.hurry = [this] { process_.drained(); };
+  callbacks.healthy = [this] { return started_.load() && gateway_->healthy(); };
+  callbacks.ready = [this] { return started_.load() ? why_not_ready() : std::string("starting"); };
+  callbacks.ready_members = [this] {
+    return json_member("listen", gateway_->address()) + ',' +
+           json_member("control", control_->endpoint()) + ',' +
+           json_member("ingest", control_->ingest_endpoint());
+  };
+  return callbacks;
+}
+
+int run_gateway(int argc, char** argv) {
+  AppConfig config;
+  runtime::ConfigSchema schema;
+  describe(schema, config);
+  const auto loaded = runtime::load_config(
+      schema, "peal-gateway", "Holds the clients' connections and brings them what is published.",
+      {argv + 1, argv + argc}, [&config] { return complete(config); });
+  if (loaded.action == runtime::LoadedConfig::Action::exit) {
+    (loaded.exit_code == 0 ? std::cout : std::cerr) << loaded.output;
+    return loaded.exit_code;
+  }
+  auto backend = log_backend(config.process);
+  for (const std::string& warning : loaded.warnings)
+    runtime::Logger(backend).warn(warning);
+  return App(std::move(config), std::move(backend)).run();
+}
+
+}  // namespace peal::gateway

@@ -1,0 +1,46 @@
+#pragma once
+// The process peal-gateway: wires config, process, gateway and control socket together, top-down,
+// and says how its life goes. Ready: the listener is bound and the bus linked. Draining: not ready
+// at once, then no new clients, then the old ones closed over drain_time.
+//   Signals and internal listener: Process. Clients: Gateway's shards. Control: its own thread.
+
+#include <atomic>
+#include <memory>
+
+#include "peal/runtime/control.hpp"
+#include "peal/runtime/probe.hpp"
+#include "peal/runtime/process.hpp"
+#include "server/about_probe.hpp"
+#include "server/app_config.hpp"
+
+namespace peal::gateway {
+
+class App {
+ public:
+  App(AppConfig config, std::shared_ptr<runtime::LogBackend> backend);
+  ~App();
+
+  /// Starts all, waits for the end; the exit code.
+  int run();
+
+ private:
+  Result<void> start();
+  runtime::ProcessCallbacks callbacks();
+  std::string why_not_ready() const;
+
+  AppConfig config_;
+  std::atomic<bool> started_{
+      false};  ///< the members below are there for the internal listener's thread
+  std::shared_ptr<runtime::LogBackend> backend_;
+  runtime::Logger logger_;
+  runtime::ProbeRegistry probes_;
+  runtime::Process process_;
+  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<AboutProbe> about_;
+  std::unique_ptr<runtime::ControlServer> control_;
+};
+
+/// What main does: config from the arguments and the environment, then the App.
+int run_gateway(int argc, char** argv);
+
+}  // namespace peal::gateway

@@ -1,0 +1,122 @@
+#include "server/app_config.hpp"
+
+#include <ranges>
+
+#include "peal/runtime/address.hpp"
+#include "session/origin.hpp"
+
+namespace peal::gateway {
+namespace {
+
+Error invalid(std::string message) {
+  return fail(ErrorCode::config_invalid, std::move(message));
+}
+
+void describe_rule(runtime::ConfigSchema& entry, AppConfig::Rule& rule) {
+  entry.field("pattern", rule.rule.pattern,
+              "a glob of channel names; the first rule that matches counts");
+  entry.field("subscribe", rule.rule.subscribe, "nobody, anyone or key:NAME");
+  entry.field("publish", rule.rule.publish, "nobody, anyone or key:NAME");
+  entry.field("recoverable", rule.rule.recoverable,
+              "keep a log, so that clients recover what they missed");
+  entry.field("history_length_max", rule.rule.history_length_max,
+              "publications that the log keeps");
+  entry.field("slow_consumer", rule.slow_consumer,
+              "close a client that reads too slowly, or drop_oldest (not on recoverable channels)");
+}
+
+Result<std::vector<ChannelRule>> channel_rules(const AppConfig& config) {
+  std::vector<ChannelRule> rules;
+  for (const AppConfig::Rule& written : config.rules) {
+    ChannelRule rule = written.rule;
+    if (written.slow_consumer == "drop_oldest") {
+      rule.slow_consumer = SlowConsumerPolicy::drop_oldest;
+    } else if (written.slow_consumer != "close") {
+      return invalid("[[channels]] \"" + rule.pattern + "\": slow_consumer is \"" +
+                     written.slow_consumer + "\", not \"close\" or \"drop_oldest\"");
+    }
+    rules.push_back(std::move(rule));
+  }
+  for (const std::string& pattern : config.allow) {
+    ChannelRule rule;
+    rule.pattern = pattern;
+    rule.subscribe = rule.publish = "anyone";
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
+}  // namespace
+
+AppConfig::AppConfig() {
+  process.internal_listen = "127.0.0.1:8421";
+  gateway.shards = 0;
+  zmq.connect = {"tcp://127.0.0.1:8422"};
+}
+
+void describe(runtime::ConfigSchema& schema, AppConfig& config) {
+  GatewayConfig& gateway = config.gateway;
+  runtime::describe(schema, config.process);
+  schema.field("listen", gateway.listen, "address of the public listener; port 0: any free one");
+  schema.field("shards", gateway.shards, "threads that serve clients; 0: one per core");
+  schema.field("web_root", gateway.web_root, "folder of pages to serve at /; empty: none");
+  schema.field("allowed_origins", gateway.allowed_origins,
+               "exact origins of pages, besides the gateway's own, that may connect");
+  schema.field("allowed_hosts", gateway.allowed_hosts,
+               "exact Host names; empty: loopback names and the listener's own address");
+  schema.field("flush_delay", config.flush_delay,
+               "how long publications wait for company; 0: not at all");
+  schema.field("tls.certificate", gateway.tls_certificate, "PEM file; empty: no TLS");
+  schema.field("tls.key", gateway.tls_key, "PEM file of the certificate's key");
+  schema.field("bus.driver", config.bus_driver, "embedded: alone; zmq: through peal-broker");
+  schema.field("bus.connect", config.zmq.connect, "brokers' endpoints, with bus.driver = \"zmq\"");
+  schema.field("bus.cluster", config.zmq.cluster, "name of the cluster; both sides must agree");
+  schema.array(
+      "channels",
+      [&config](runtime::ConfigSchema& entry) {
+        describe_rule(entry, config.rules.emplace_back());
+      },
+      "who may do what on which channels");
+  schema.flag("allow", config.allow,
+              "a pattern on which anyone may subscribe and publish; for trying things out");
+  schema.table("keys", gateway.keys, "keys for key:NAME, shown as bearer or connect token",
+               runtime::ConfigSchema::Visibility::secret);
+  runtime::describe(schema, gateway.limits);
+  runtime::describe(schema, config.control);
+}
+
+Result<void> complete(AppConfig& config) {
+  if (auto done = runtime::complete(config.process); done.has_error()) return done;
+  if (auto good = runtime::validate(config.gateway.limits); good.has_error()) return good;
+  GatewayConfig& gateway = config.gateway;
+  gateway.name = config.process.name;
+  gateway.flush_delay = config.flush_delay;
+  if (const auto address = runtime::Address::parse(gateway.listen); address.has_error()) {
+    return invalid("listen: " + address.error().message);
+  }
+  if (config.bus_driver == "zmq") {
+    config.zmq.node = config.process.name;
+    config.zmq.curve = config.control.curve;
+    config.zmq.insecure = config.control.insecure;
+    gateway.zmq = config.zmq;
+  } else if (config.bus_driver != "embedded") {
+    return invalid("bus.driver: \"" + config.bus_driver + "\" is neither embedded nor zmq");
+  }
+  if (gateway.tls_certificate.empty() != gateway.tls_key.empty()) {
+    return invalid("tls.certificate and tls.key go together");
+  }
+  if (auto error = OriginPolicy::validate(
+          {gateway.allowed_origins, gateway.allowed_hosts, gateway.listen})) {
+    return *error;
+  }
+  auto rules = channel_rules(config);
+  if (rules.has_error()) return rules.error();
+  const auto names = std::views::keys(gateway.keys);
+  if (auto made = ChannelRules::make(*rules, {names.begin(), names.end()}); made.has_error()) {
+    return made.error();
+  }
+  gateway.channels = std::move(*rules);
+  return {};
+}
+
+}  // namespace peal::gateway

@@ -1,0 +1,234 @@
+#include "peal/gateway/gateway.hpp"
+
+#include <algorithm>
+#include <ranges>
+#include <thread>
+
+#include "http/router.hpp"
+#include "http/static_files.hpp"
+#include "io/transport.hpp"
+#include "peal/bus/embedded_bus.hpp"
+#include "peal/proto/channel_name.hpp"
+#include "peal/proto/json.hpp"
+#include "server/limits_json.hpp"
+#include "session/json_protocol.hpp"
+#include "session/shard.hpp"
+
+namespace peal::gateway {
+namespace {
+
+constexpr std::chrono::milliseconds kTickAgeMax{2'000};
+
+Result<std::shared_ptr<TlsContext>> make_tls(const GatewayConfig& config) {
+  if (config.tls_certificate.empty() && config.tls_key.empty()) return nullptr;
+  if (config.tls_certificate.empty() || config.tls_key.empty()) {
+    return fail(ErrorCode::config_invalid, "tls.certificate and tls.key go together");
+  }
+  return TlsContext::make(config.tls_certificate, config.tls_key);
+}
+
+/// What the rules say of a channel's log.
+broker::OptionsOf options_of(std::shared_ptr<const ChannelRules> rules, const Limits& limits) {
+  return [rules = std::move(rules), limits](std::string_view channel) {
+    broker::ChannelOptions options;
+    options.history_length_max = limits.history_length_max;
+    options.history_bytes_max = limits.history_bytes_max;
+    options.history_age_max = limits.history_age_max;
+    if (const ChannelRule* rule = rules->find(channel)) {
+      options.recoverable = rule->recoverable;
+      options.history_length_max = std::min(rule->history_length_max, limits.history_length_max);
+    }
+    return options;
+  };
+}
+
+Result<std::unique_ptr<bus::Bus>> make_bus(const GatewayConfig& config,
+                                           std::shared_ptr<const ChannelRules> rules,
+                                           const runtime::Logger& logger,
+                                           runtime::ProbeRegistry& probes) {
+  if (config.zmq) return bus::make_zmq_bus(*config.zmq, config.limits, logger.with("bus"), probes);
+  return bus::make_embedded_bus(config.shards, options_of(std::move(rules), config.limits),
+                                config.limits, probes);
+}
+
+/// Why the application's publication can't be taken; the same limits as a client's.
+std::optional<Error> check(const PublishOrder& order, const Limits& limits) {
+  const Publication& publication = order.publication;
+  if (!ChannelName::valid(order.channel)) return ChannelName::parse(order.channel).error();
+  if (publication.payload.size() > limits.message_bytes_max) {
+    return fail(ErrorCode::message_too_large,
+                "the message is larger than limits.message_bytes_max (" +
+                    std::to_string(limits.message_bytes_max) + ")");
+  }
+  const bool json = publication.type.empty();
+  if (!json || (publication.kind == Kind::deletion && publication.payload.empty())) return {};
+  thread_local JsonReader reader;
+  auto valid = reader.validate(publication.payload, limits.json_depth_max);
+  if (valid.has_error()) return valid.error();
+  return std::nullopt;
+}
+
+bus::Published refused(Error error) {
+  bus::Published outcome;
+  outcome.status = bus::Published::Status::refused;
+  outcome.error = std::move(error);
+  return outcome;
+}
+
+}  // namespace
+
+struct Gateway::Impl {
+  GatewayConfig config;
+  runtime::Logger logger;
+  std::unique_ptr<runtime::ProbeRegistry> own_probes;
+  runtime::ProbeRegistry* probes = nullptr;
+  // The ports that the shards hold belong to the bus, so it goes last.
+  std::unique_ptr<bus::Bus> bus;
+  std::unique_ptr<ShardSet> shards;
+  bool stopped = false;
+
+  void stop() {
+    if (std::exchange(stopped, true)) return;
+    shards->stop();
+    bus->stop();
+  }
+};
+
+Gateway::Gateway(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Gateway::~Gateway() {
+  impl_->stop();
+}
+
+Result<std::unique_ptr<Gateway>> Gateway::make(GatewayConfig config, runtime::Logger logger,
+                                               runtime::ProbeRegistry* probes) {
+  if (config.shards == 0) config.shards = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<std::string> key_names;
+  std::ranges::copy(std::views::keys(config.keys), std::back_inserter(key_names));
+  auto rules = ChannelRules::make(config.channels, std::move(key_names));
+  if (rules.has_error()) return rules.error();
+  OriginPolicy::Config origins{config.allowed_origins, config.allowed_hosts, config.listen};
+  if (auto error = OriginPolicy::validate(origins)) return *error;
+  auto tls = make_tls(config);
+  if (tls.has_error()) return tls.error();
+
+  auto shared = std::make_shared<http::RouterShared>();
+  shared->limits = config.limits;
+  shared->origins = OriginPolicy(std::move(origins));
+  shared->authenticator = Authenticator(config.keys);
+  shared->protocols.push_back(
+      [](const Limits& limits) { return std::make_unique<JsonProtocol>(limits); });
+  if (!config.web_root.empty()) {
+    auto files = http::StaticFiles::load(config.web_root);
+    if (files.has_error()) return files.error();
+    shared->files = std::move(*files);
+  }
+
+  auto impl = std::make_unique<Impl>();
+  if (probes == nullptr) {
+    impl->own_probes = std::make_unique<runtime::ProbeRegistry>();
+    probes = impl->own_probes.get();
+  }
+  impl->probes = probes;
+  auto bus = make_bus(config, *rules, logger, *probes);
+  if (bus.has_error()) return bus.error();
+  impl->bus = std::move(*bus);
+
+  ShardConfig shard;
+  shard.listen = config.listen;
+  shard.shards = config.shards;
+  shard.gateway_name = config.name;
+  shard.limits = config.limits;
+  shard.limits_json = limits_json(config.limits);
+  shard.flush_delay = config.flush_delay;
+  shard.rules = std::move(*rules);
+  shard.tls = std::move(*tls);
+  shard.hooks = config.hooks;
+  shard.authenticate = [shared](const Principal& now, std::string_view token) {
+    return shared->authenticator.authenticate(now, token);
+  };
+  shard.make_http = [shared, probes](Shard& of) -> std::unique_ptr<HttpService> {
+    return std::make_unique<http::Router>(shared, of.logger().with("http"), *probes);
+  };
+  impl->shards = make_shard_set(std::move(shard), logger.with("gateway"), *probes);
+  impl->config = std::move(config);
+  impl->logger = std::move(logger);
+  return std::unique_ptr<Gateway>(new Gateway(std::move(impl)));
+}
+
+Result<void> Gateway::start() {
+  if (auto bound = impl_->shards->start(*impl_->bus); bound.has_error()) return bound;
+  if (auto started = impl_->bus->start(); started.has_error()) return started;
+  impl_->logger.info("listening", {{"address", address()},
+                                   {"shards", impl_->shards->size()},
+                                   {"tls", !impl_->config.tls_certificate.empty()}});
+  return {};
+}
+
+std::string Gateway::address() const {
+  return impl_->shards->address();
+}
+
+void Gateway::publish(std::string channel, std::string json, PublishDone then) {
+  PublishOrder order{.channel = std::move(channel)};
+  order.publication.payload = std::move(json);
+  publish(std::move(order), std::move(then));
+}
+
+void Gateway::publish(PublishOrder order, PublishDone then) {
+  if (!then) then = [](const bus::Published&) {};
+  if (auto error = check(order, impl_->config.limits)) return then(refused(std::move(*error)));
+  // The same shard for a channel each time, so that one thread's publishes stay in order.
+  Shard& shard = impl_->shards->shard(stable_hash(order.channel) % impl_->shards->size());
+  auto waiting =
+      std::make_shared<std::pair<PublishOrder, PublishDone>>(std::move(order), std::move(then));
+  const bool posted = shard.post([waiting, &shard] {
+    const PublishOrder& asked = waiting->first;
+    bus::PublishRequest request;
+    request.channel = asked.channel;
+    request.publication = view_of(asked.publication);
+    request.expect = asked.expect;
+    request.previous = asked.previous;
+    request.idempotency_key = asked.idempotency_key;
+    shard.engine().publish_trusted(request, std::move(waiting->second));
+  });
+  if (!posted) waiting->second(refused(fail(ErrorCode::draining, "the gateway has stopped")));
+}
+
+void Gateway::sessions(std::string after, std::size_t limit,
+                       std::function<void(SessionPage)> then) {
+  impl_->shards->sessions(std::move(after), limit, std::move(then));
+}
+
+void Gateway::disconnect(std::string session_id, CloseCode code, std::string reason,
+                         std::function<void(bool)> then) {
+  if (!then) then = [](bool) {};
+  impl_->shards->disconnect(std::move(session_id), code, std::move(reason), std::move(then));
+}
+
+void Gateway::channels(std::string after, std::string prefix, std::size_t limit,
+                       std::function<void(ChannelPage)> then) {
+  impl_->shards->channels(std::move(after), std::move(prefix), limit, std::move(then));
+}
+
+const Limits& Gateway::limits() const {
+  return impl_->config.limits;
+}
+bus::BusState Gateway::bus_state() const {
+  return impl_->bus->state();
+}
+bool Gateway::healthy() const {
+  return impl_->shards->healthy(kTickAgeMax);
+}
+std::string Gateway::metrics() const {
+  return impl_->probes->text();
+}
+
+void Gateway::drain(std::chrono::milliseconds time, std::function<void()> then) {
+  impl_->shards->drain(time, std::move(then));
+}
+
+void Gateway::stop() {
+  impl_->stop();
+}
+
+}  // namespace peal::gateway
