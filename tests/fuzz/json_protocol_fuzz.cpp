@@ -40,27 +40,29 @@ int main(int argc, char** argv) {
   JsonProtocol protocol(limits);
   JsonReader reader;
   Command command;
-  return fuzz::run("json_protocol", fuzz::parse_budget(argc, argv), [&](fuzz::Random& random, fuzz::Current& current) {
-    std::string& text = current.input;
-    text = fuzz::mutate(random, std::string(seeds[random.below(seeds.size())]), tokens, seeds);
-    if (!websocket::valid_utf8(text)) return;  // the codec lets none of it come here
-    std::string out;
-    const auto wrong = protocol.decode(text, command);
-    if (wrong) {
-      protocol.encode_reply(out, wrong->id.value_or(0), wrong->error);
-    } else if (command.action == Action::publish) {
-      const PublicationView& publication = command.publish.publication;
-      if (publication.kind == Kind::value) {
-        require(reader.validate(publication.payload).has_value(), "a message is JSON", current);
-      }
-      protocol.encode_push(out, MessagePush{command.channel, &publication, {}});
-    } else {
-      protocol.encode_reply(out, command.id.value_or(0),
-                            SubscribeResult{.channel = command.channel});
-    }
-    require(wrong || command.channel.empty() || ChannelName::valid(command.channel),
-            "a channel name is valid", current);
-    require(reader.validate(out, limits.json_depth_max + 2).has_value(), "what was written is JSON",
-            current);
-);
+  return fuzz::run(
+      "json_protocol", fuzz::parse_budget(argc, argv),
+      [&](fuzz::Random& random, fuzz::Current& current) {
+        std::string& text = current.input;
+        text = fuzz::mutate(random, std::string(seeds[random.below(seeds.size())]), tokens, seeds);
+        if (!websocket::valid_utf8(text)) return;  // the codec lets none of it come here
+        std::string out;
+        const auto wrong = protocol.decode(text, command);
+        if (wrong) {
+          protocol.encode_reply(out, wrong->id.value_or(0), wrong->error);
+        } else if (command.action == Action::publish) {
+          const PublicationView& publication = command.publish.publication;
+          if (publication.kind == Kind::value) {
+            require(reader.validate(publication.payload).has_value(), "a message is JSON", current);
+          }
+          protocol.encode_push(out, MessagePush{command.channel, &publication, {}});
+        } else {
+          protocol.encode_reply(out, command.id.value_or(0),
+                                SubscribeResult{.channel = command.channel});
+        }
+        require(wrong || command.channel.empty() || ChannelName::valid(command.channel),
+                "a channel name is valid", current);
+        require(reader.validate(out, limits.json_depth_max + 2).has_value(),
+                "what was written is JSON", current);
+      });
 }
