@@ -17,7 +17,7 @@ declare global {
 
 const here = stage();
 /** Short enough to see a silent gateway within seconds. */
-const kLively = ["--limits-ping-interval", "1s"];
+const kLively = ["--limits-ping-interval", "1s", "--limits-pong-timeout", "500ms"];
 
 /** Imports the client into the page. As text, since the test runner would make the import its own. */
 function load(page: Page, from: string): Promise<unknown> {
@@ -115,6 +115,19 @@ describe("the client in a browser", () => {
       return { messages: firsts.map(({ value }) => value.message), sessions: new Set(sessions).size };
     });
     expect(heard).toEqual({ messages: ["to all", "to all", "to all"], sessions: 3 });
+  });
+
+  it("publishes to several channels at once, and is told how each ended", async () => {
+    const gateway = await here.gateway();
+    const page = await here.blankPage(gateway);
+    await connect(page, gateway.origin);
+    await listen(page, "demo:second");
+    const ended = await page.evaluate(async () => {
+      const all = await window.peal.publish(["demo:first", "secret", "demo:second"], "to several");
+      return all.map(({ error }) => error?.code);
+    });
+    expect(ended).toEqual([undefined, "permission_denied", undefined]);
+    await untilHeard(page, ["to several"]);
   });
 
   it("gets many messages in order, each once", async () => {

@@ -9,6 +9,7 @@ export default {
   resolve: {
     alias: [
       { find: /^vitest$/, replacement: library("vitest/dist/index.js") },
+      { find: /^ws$/, replacement: library("ws/wrapper.mjs") },
       { find: /^playwright-core$/, replacement: library("playwright-core/index.mjs") },
     ],
   },

@@ -3,6 +3,6 @@ export { PealError, type LocalCode } from "./errors.ts";
 export { Peal, type PealEvents } from "./peal.ts";
 export { Subscription, type SubscriptionEvents } from "./subscription.ts";
 export type {
-  ConnectionState, PealOptions, Position, Publication, Published, PublishOptions, SubscribeOptions,
-  SubscriptionState, WebSocketClass, WebSocketLike,
+  ConnectionState, PealOptions, Position, Publication, Published, PublishedEach, PublishOptions,
+  SubscribeOptions, SubscriptionState, WebSocketClass, WebSocketLike,
 } from "./types.ts";

@@ -5,9 +5,10 @@ import { Emitter } from "./emitter.ts";
 import { PealError } from "./errors.ts";
 import { Subscription } from "./subscription.ts";
 import type {
-  ConnectionState, PealOptions, Published, PublishOptions, SubscribeOptions, SubscriptionState,
+  ConnectionState, PealOptions, Published, PublishedEach, PublishOptions, SubscribeOptions,
+  SubscriptionState,
 } from "./types.ts";
-import { encodePublish } from "./wire.ts";
+import { encodePublish, errorOf } from "./wire.ts";
 
 export type PealEvents = {
   state: ConnectionState;
@@ -59,12 +60,14 @@ export class Peal extends Emitter<PealEvents> {
   /** Fulfilled when the server has taken it. Waits for the connection if there is none; once sent
    *  it is never sent again: `publish_outcome_unknown` when the link is lost meanwhile. */
   publish(channel: string, message: unknown, options?: PublishOptions): Promise<Published>;
-  publish(channels: string[], message: unknown, options?: PublishOptions): Promise<Published[]>;
+  publish(channels: string[], message: unknown, options?: PublishOptions): Promise<PublishedEach[]>;
   async publish(
     target: string | string[], message: unknown, { signal, ...options }: PublishOptions = {},
-  ): Promise<Published | Published[]> {
+  ): Promise<Published | PublishedEach[]> {
     const where = Array.isArray(target) ? { channels: target } : { channel: target };
-    return this.#call("publish", encodePublish(where, message, options), true, signal);
+    const result = await this.#call("publish", encodePublish(where, message, options), true, signal);
+    if (!Array.isArray(result)) return result;
+    return result.map((each) => (each.error ? { error: errorOf(each.error) } : each));
   }
 
   /** The round trip to the gateway, in ms. Refused with `not_connected` when there is none. */

@@ -32,6 +32,9 @@ export interface Published {
   duplicate?: boolean;
 }
 
+/** One of several channels that were published to at once: each ends on its own. */
+export type PublishedEach = Published & { error?: PealError };
+
 export interface PublishOptions {
   /** The message becomes the last value of this key. */
   key?: string;

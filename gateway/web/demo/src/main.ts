@@ -22,7 +22,8 @@ const me: Identity = { id: crypto.randomUUID?.() ?? String(Math.random()).slice(
 keptName.set(me.name);
 
 setUpTheme();
-const peal = new Peal(new URL("ws", location.href));
+// The round trip is measured every other second, so a gateway that froze can be noticed soon.
+const peal = new Peal(new URL("ws", location.href), { replyTimeout: 4000, checkTimeout: 3000 });
 const status = new StatusView(peal);
 const chat = new ChatView(me.id);
 const people = new PeopleView(me.id);
