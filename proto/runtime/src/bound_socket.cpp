@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::string_view kIpc = "ipc://";
 constexpr int kQueuedMessagesMax = 10'000;
+// When a producer leaves an ipc:// link while our queue is full, libzmq drops what it had not yet
+// read.
+constexpr int kIngestQueuedMax = 100'000;
 constexpr int kBacklog = 256;
 constexpr int kLingerMs = 1000;
 constexpr int kHandshakeMs = 10'000;
@@ -76,7 +79,8 @@ bool tcp_port_valid(std::string_view endpoint) {
 void set_limits(zmq::socket_t& socket, const BoundSocketOptions& options) {
   using namespace zmq;
   socket.set(sockopt::sndhwm, kQueuedMessagesMax);
-  socket.set(sockopt::rcvhwm, kQueuedMessagesMax);
+  const bool ingest = options.type == socket_type::pull;
+  socket.set(sockopt::rcvhwm, ingest ? kIngestQueuedMax : kQueuedMessagesMax);
   socket.set(sockopt::maxmsgsize, static_cast<std::int64_t>(options.message_bytes_max));
   socket.set(sockopt::backlog, kBacklog);
   socket.set(sockopt::linger, kLingerMs);

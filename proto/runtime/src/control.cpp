@@ -142,7 +142,7 @@ Result<void> ControlServer::Impl::bind(BoundSocket& bound, const BoundSocketOpti
 }
 
 std::string ControlServer::Impl::stats() const {
-  std::string json = "{\"name\":";
+  std::string json = "{\"node\":";
   append_json_text(json, name);
   json += ",\"version\":";
   append_json_text(json, version());
@@ -221,21 +221,21 @@ void ControlServer::Impl::read_commands() {
 void ControlServer::Impl::on_command(Frames& frames) {
   probe.command_received();
   const bool delimiter = frames.count >= 2 && frames.kept[1].size() == 0 && frames.count != 2;
-  const auto impl_of = [&](std::optional<std::uint64_t> id) {
+  const auto reply_to = [&](const std::string& id) {
     return ControlReply(
         std::make_shared<ControlReply::Impl>(replies, frames.kept[0].to_string(), delimiter, id));
   };
   const std::size_t body = delimiter ? 2 : 1;
   if (frames.count != body + 1) {
-    return impl_of({}).error(
+    return reply_to({}).error(
         fail(ErrorCode::command_invalid,
              "a command is one frame, not " + std::to_string(frames.count - body)));
   }
-  std::optional<std::uint64_t> id;
+  std::string id;
   const auto command =
       parse_control_command(reader, frames.kept[body].to_string_view(), limits, id);
-  if (!command) return impl_of(id).error(command.error());
-  dispatch(*command, impl_of(id));
+  if (!command) return reply_to(id).error(command.error());
+  dispatch(*command, reply_to(id));
 }
 
 void ControlServer::Impl::dispatch(const ControlCommand& command, ControlReply reply) {
@@ -280,7 +280,8 @@ void ControlServer::Impl::read_ingest() {
 }
 
 void ControlServer::Impl::on_publication(Frames& frames) {
-  if (frames.count != 2) {
+  // A third frame is for later versions.
+  if (frames.count != 2 && frames.count != 3) {
     return refuse_publication(fail(
         ErrorCode::command_invalid,
         "a publication is two frames, channel and payload, not " + std::to_string(frames.count)));

@@ -7,21 +7,21 @@ Error invalid(std::string message) {
   return fail(ErrorCode::command_invalid, std::move(message));
 }
 
-std::string opened(std::optional<std::uint64_t> id) {
-  return id ? "{\"id\":" + std::to_string(*id) + "," : "{";
+std::string opened(std::string_view id) {
+  return id.empty() ? "{" : "{\"id\":" + std::string(id) + ",";
 }
 
 }  // namespace
 
 Result<ControlCommand> parse_control_command(JsonReader& reader, std::string_view text,
-                                             const Limits& limits,
-                                             std::optional<std::uint64_t>& id) {
+                                             const Limits& limits, std::string& id) {
   if (text.size() > limits.command_bytes_max) {
     return fail(ErrorCode::message_too_large, "the command has " + std::to_string(text.size()) +
                                                   " bytes; limits.command_bytes_max is " +
                                                   std::to_string(limits.command_bytes_max));
   }
-  if (const auto valid = reader.validate(text, limits.json_depth_max); !valid) {
+  // A message may be json_depth_max deep, and is itself two deep in the command.
+  if (const auto valid = reader.validate(text, limits.json_depth_max + 2); !valid) {
     return invalid("the command is " + valid.error().message);
   }
   const auto fields = reader.fields(text);
@@ -30,12 +30,8 @@ Result<ControlCommand> parse_control_command(JsonReader& reader, std::string_vie
   bool payload_seen = false;
   for (const JsonField& field : **fields) {
     if (field.key == "id") {
-      if (command.id) return invalid("\"id\" is given twice");
-      command.id = id = JsonReader::as_uint(field.raw);
-      if (!id || *id == 0) {
-        id.reset();
-        return invalid("\"id\" is not a positive integer");
-      }
+      if (!id.empty()) return invalid("\"id\" is given twice");
+      id = field.raw;
     } else if (field.key == "action") {
       if (!command.action.empty()) return invalid("\"action\" is given twice");
       const auto action = JsonReader::as_string(field.raw);
@@ -52,11 +48,11 @@ Result<ControlCommand> parse_control_command(JsonReader& reader, std::string_vie
   return command;
 }
 
-std::string control_result(std::optional<std::uint64_t> id, std::string_view json) {
+std::string control_result(std::string_view id, std::string_view json) {
   return opened(id) + "\"result\":" + std::string(json) + "}";
 }
 
-std::string control_error(std::optional<std::uint64_t> id, const Error& error) {
+std::string control_error(std::string_view id, const Error& error) {
   std::string text = opened(id) + "\"error\":{\"code\":\"";
   text += info(error.code).name;
   text += "\",\"message\":";

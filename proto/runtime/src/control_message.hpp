@@ -1,12 +1,12 @@
 #pragma once
 // The control protocol without its socket: a command's bytes in, the reply's bytes out. Pure.
 //
+// The id is any JSON that the client chose; it comes back byte for byte.
+//
 //   {"id"?: 7, "action": "publish", "payload"?: {…}}  ->  {"id"?: 7, "result": …}
 //                                                        {"id"?: 7, "error": {"code", "message",
 //                                                        "temporary"}}
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,17 +16,16 @@
 namespace peal::runtime {
 
 struct ControlCommand {
-  std::optional<std::uint64_t> id;
   std::string action;
   std::string_view payload = "{}";  ///< a JSON object; lives as long as the command's bytes
 };
 
-/// The id is set as far as it could be read, so that an error can carry it.
+/// `id` becomes the command's, as far as it could be read, so that an error can carry it; empty:
+/// none.
 Result<ControlCommand> parse_control_command(JsonReader& reader, std::string_view text,
-                                             const Limits& limits,
-                                             std::optional<std::uint64_t>& id);
+                                             const Limits& limits, std::string& id);
 
-std::string control_result(std::optional<std::uint64_t> id, std::string_view json);
-std::string control_error(std::optional<std::uint64_t> id, const Error& error);
+std::string control_result(std::string_view id, std::string_view json);
+std::string control_error(std::string_view id, const Error& error);
 
 }  // namespace peal::runtime

@@ -39,8 +39,11 @@ void ReplyQueue::rest() const {
 }
 
 ControlReply::Impl::Impl(std::shared_ptr<ReplyQueue> to, std::string whom, bool with_delimiter,
-                         std::optional<std::uint64_t> command_id)
-    : queue_(std::move(to)), client_(std::move(whom)), delimiter_(with_delimiter), id_(command_id) {
+                         std::string command_id)
+    : queue_(std::move(to)),
+      client_(std::move(whom)),
+      delimiter_(with_delimiter),
+      id_(std::move(command_id)) {
   queue_->outstanding.fetch_add(1);
 }
 

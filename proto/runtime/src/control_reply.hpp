@@ -44,7 +44,7 @@ class ReplyQueue {
 /// The one answer that a command gets.
 struct ControlReply::Impl {
   Impl(std::shared_ptr<ReplyQueue> to, std::string whom, bool with_delimiter,
-       std::optional<std::uint64_t> command_id);
+       std::string command_id);
   ~Impl();  ///< unanswered: says internal_error
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -58,7 +58,7 @@ struct ControlReply::Impl {
   std::shared_ptr<ReplyQueue> queue_;
   std::string client_;
   bool delimiter_;
-  std::optional<std::uint64_t> id_;
+  std::string id_;  ///< raw JSON; empty: none
   std::atomic<bool> answered_{false};
 };
 

@@ -64,7 +64,7 @@ class ControlServer {
   void handle(std::string action, ControlHandler handler);      ///< before start
   void on_ingest(IngestHandler handler, IngestGate gate = {});  ///< before start
   /// Binds and starts the thread. Handled by itself unless given a handler: `ping` {} -> {};
-  /// `stats` {} -> {"name","version","pid","uptime_ms","metrics":{…}}; `log-level` {"level"?} ->
+  /// `stats` {} -> {"node","version","pid","uptime_ms","metrics":{…}}; `log-level` {"level"?} ->
   /// {"level"}.
   Result<void> start(std::shared_ptr<LogBackend> backend);
   void stop();
