@@ -168,11 +168,11 @@ class GateSink final : public RecordingSink {
 // Node 0 publishes without a pause while node 1 watches and unwatches: each generation must hear its
 // head first, then an unbroken stretch, and nothing once unwatch has returned.
 TEST_P(BusSuite, NothingComesBeforeTheWatchAnswerOrAfterUnwatch) {
-  auto sink = std::make_unique<GateSink>();
-  const GateSink& gate = *sink;
+  auto owned = std::make_unique<GateSink>();
+  const GateSink& gate = *owned;
   std::vector<std::unique_ptr<BusNode>> nodes;
   nodes.push_back(std::make_unique<BusNode>());
-  nodes.push_back(std::make_unique<BusNode>(std::move(sink)));
+  nodes.push_back(std::make_unique<BusNode>(std::move(owned)));
   start(std::move(nodes));
   std::atomic<bool> done{false};
   std::thread publisher([&] {
