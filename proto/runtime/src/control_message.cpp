@@ -22,6 +22,11 @@ Result<ControlCommand> parse_control_command(JsonReader& reader, std::string_vie
   }
   // A message may be json_depth_max deep, and is itself two deep in the command.
   if (const auto valid = reader.validate(text, limits.json_depth_max + 2); !valid) {
+    if (reader.validate(text, text.size()).has_value()) {
+      return fail(ErrorCode::message_invalid,
+                  "the message is nested deeper than limits.json_depth_max (" +
+                      std::to_string(limits.json_depth_max) + ")");
+    }
     return invalid("the command is " + valid.error().message);
   }
   const auto fields = reader.fields(text);

@@ -189,7 +189,7 @@ TEST_F(ControlTest, GarbageGetsAnErrorAndTheNextCommandAnAnswer) {
       {R"({"payload":{},"payload":{},"action":"echo"})", "twice"},
       {R"({"id":9,"action":"no\"such"})", R"({"id":9,"error":{"code":"action_unknown")"},
       {R"({"action":"echo","payload":{"a":)" + std::string(17, '[') + std::string(17, ']') + "}}",
-       "limits.json_depth_max (18)"},
+       "limits.json_depth_max (16)"},
       {"{\"action\":\"echo\",\"payload\":{\"a\":\"" + std::string(5000, 'x') + "\"}}",
        "limits.command_bytes_max is 4096"},
   };
