@@ -1,0 +1,130 @@
+#include "bus/zmq_session.hpp"
+
+namespace peal::bus {
+namespace {
+
+using wire::LinkClass;
+
+/// What an operation weighs beside its name and payload.
+constexpr std::size_t kOperationBytes = 32;
+
+}  // namespace
+
+Published refused_publish(RequestId id, Published::Status status, ErrorCode code, std::string why) {
+  Published outcome;
+  outcome.id = id;
+  outcome.status = status;
+  outcome.error = fail(code, std::move(why));
+  return outcome;
+}
+
+Page failed_page(RequestId id, Error why) {
+  Page page;
+  page.id = id;
+  page.error = std::move(why);
+  return page;
+}
+
+ZmqSession::ZmqSession(SessionOwner& owner, wire::Hello me, LinkOptions options, std::uint32_t ports,
+                       std::size_t batch_bytes_max, LinkTime now)
+    : owner_(owner),
+      link_(std::move(me), options, now),
+      sender_(link_, owner, batch_bytes_max),
+      ports_(ports) {
+  sender_.hello(now);
+}
+
+PeerLink::Verdict ZmqSession::on_message(std::string_view header, std::string_view body, LinkTime now) {
+  if (const auto read = reader_.read(header, body); !read) {
+    link_.on_garbage(read.error());
+    return {};
+  }
+  const auto verdict = link_.on_message({reader_.stamp(), reader_.hello(), reader_.refusal(),
+                                         reader_.numbered(), reader_.has_operations()},
+                                        now);
+  if (!verdict.take) return verdict;
+  owner_.arrived(reader_.stamp().bytes);
+  reader_.walk(*this);
+  return verdict;
+}
+
+void ZmqSession::on_turn(LinkTime now) {
+  link_.on_turn(now);
+  if (sender_.gone()) link_.end(fail(ErrorCode::broker_unavailable, "the connection is gone"));
+}
+
+void ZmqSession::watch(std::uint32_t port, Alias alias, std::string_view channel) {
+  sender_.write(LinkClass::control, channel.size() + kOperationBytes).watch(to_wire(port, alias), channel);
+}
+
+void ZmqSession::unwatch(std::uint32_t port, Alias alias) {
+  sender_.write(LinkClass::control, kOperationBytes).unwatch(to_wire(port, alias));
+}
+
+void ZmqSession::publish(std::uint32_t port, const PublishRequest& request) {
+  PublishRequest numbered = request;
+  wire::Writer& writer = sender_.write(
+      LinkClass::live, request.channel.size() + request.publication.payload.size() + kOperationBytes);
+  if (request.id != 0) {
+    numbered.id = unanswered_.ask({Asked::What::publish, port, request.id});
+    sender_.mark(numbered.id);
+  }
+  writer.publish(numbered);
+}
+
+void ZmqSession::read(std::uint32_t port, const ReadRequest& request) {
+  ReadRequest numbered = request;
+  wire::Writer& writer = sender_.write(LinkClass::control, request.channel.size() + kOperationBytes);
+  numbered.id = unanswered_.ask({Asked::What::read, port, request.id});
+  sender_.mark(numbered.id);
+  writer.read(numbered);
+}
+
+void ZmqSession::close(LinkTime now) {
+  const Error why = link_.why().value_or(fail(ErrorCode::broker_unavailable, "the link is over"));
+  if (link_.should_refuse()) sender_.refuse(why, now);
+  unanswered_.drain([&](std::uint64_t number, const Asked& asked) {
+    TurnResults& results = owner_.results(asked.port);
+    if (asked.what == Asked::What::read) {
+      results.page(failed_page(asked.id, fail(ErrorCode::broker_unavailable, why.message)));
+    } else if (number <= sender_.marker_sent()) {
+      results.published(refused_publish(asked.id, Published::Status::unknown,
+                                        ErrorCode::publish_outcome_unknown, why.message));
+    } else {
+      results.published(refused_publish(asked.id, Published::Status::refused,
+                                        ErrorCode::broker_unavailable, why.message));
+    }
+  });
+}
+
+void ZmqSession::on_delivery(const Delivery& delivery) {
+  const std::uint32_t port = port_of(delivery.alias);
+  TurnResults& results = owner_.results(port);
+  results.deliver(from_wire(delivery.alias), delivery.epoch, results.keep(delivery.publication));
+}
+
+void ZmqSession::on_head(const HeadNotice& notice) {
+  HeadNotice mine = notice;
+  mine.alias = from_wire(notice.alias);
+  const std::uint32_t port = port_of(notice.alias);
+  owner_.on_answer(port, mine.alias, mine.head.has_value(), mine.error.has_value());
+  owner_.results(port).head(mine);
+}
+
+void ZmqSession::on_published(const Published& outcome) {
+  const auto asked = unanswered_.answer(outcome.id, Asked::What::publish);
+  if (!asked) return;
+  Published mine = outcome;
+  mine.id = asked->id;
+  owner_.results(asked->port).published(mine);
+}
+
+void ZmqSession::on_page(const Page& page) {
+  const auto asked = unanswered_.answer(page.id, Asked::What::read);
+  if (!asked) return;
+  Page mine = page;
+  mine.id = asked->id;
+  owner_.results(asked->port).page(mine);
+}
+
+}  // namespace peal::bus

@@ -1,0 +1,82 @@
+#pragma once
+// The connecting side of one link session: commands of all ports go out numbered, what comes in is sorted
+// to the ports. Pure, owned by the bus thread, dead once its link has ended; the next one is a new object.
+// An alias of port p, index i is i * ports + p on the wire, so the broker sees one alias space per link and
+// a publication is sent once however many ports of this process watch its channel.
+
+#include <cstdint>
+#include <string_view>
+
+#include "bus/peer_link_sender.hpp"
+#include "bus/turn_results.hpp"
+#include "bus/unanswered.hpp"
+#include "peal/bus/peer_link.hpp"
+
+namespace peal::bus {
+
+/// What a session asks of the bus thread.
+class SessionOwner : public MessageSink {
+ public:
+  /// Where to put what is for a port.
+  virtual TurnResults& results(std::uint32_t port) = 0;
+  /// A message was taken: the link's `consumed` is due once all ports have done with it.
+  virtual void arrived(const wire::PerClass<std::uint32_t>& bytes) = 0;
+  /// The channel of this alias keeps a log (or not).
+  virtual void on_answer(std::uint32_t port, Alias alias, bool recoverable, bool refused) = 0;
+};
+
+class ZmqSession final : private wire::OperationSink {
+ public:
+  ZmqSession(SessionOwner& owner, wire::Hello me, LinkOptions options, std::uint32_t ports,
+             std::size_t batch_bytes_max, LinkTime now);
+
+  PeerLink& link() { return link_; }
+  const PeerLink& link() const { return link_; }
+
+  /// One message from the socket.
+  PeerLink::Verdict on_message(std::string_view header, std::string_view body, LinkTime now);
+  void on_turn(LinkTime now);
+  void flush(LinkTime now) { sender_.flush(now); }
+  bool stuck() const { return sender_.stuck(); }
+
+  /// Whether commands may be written (linked, and credit in both classes they use).
+  bool takes_commands() const {
+    return link_.has_credit(wire::LinkClass::control) && link_.has_credit(wire::LinkClass::live);
+  }
+  void watch(std::uint32_t port, Alias alias, std::string_view channel);
+  void unwatch(std::uint32_t port, Alias alias);
+  void publish(std::uint32_t port, const PublishRequest& request);
+  void read(std::uint32_t port, const ReadRequest& request);
+
+  /// The link has ended: tells the ports what became of what they asked, and the other side why.
+  void close(LinkTime now);
+
+ private:
+  Alias to_wire(std::uint32_t port, Alias alias) const {
+    return {alias.index * ports_ + port, alias.generation};
+  }
+  std::uint32_t port_of(Alias alias) const { return alias.index % ports_; }
+  Alias from_wire(Alias alias) const { return {alias.index / ports_, alias.generation}; }
+
+  void on_watch(Alias, std::string_view) override {}
+  void on_unwatch(Alias) override {}
+  void on_publish(const PublishRequest&) override {}
+  void on_read(const ReadRequest&) override {}
+  void on_delivery(const Delivery& delivery) override;
+  void on_head(const HeadNotice& notice) override;
+  void on_published(const Published& outcome) override;
+  void on_page(const Page& page) override;
+
+  SessionOwner& owner_;
+  PeerLink link_;
+  LinkSender sender_;
+  wire::Reader reader_{wire::Direction::to_peer};
+  Unanswered unanswered_;
+  const std::uint32_t ports_;
+};
+
+/// An answer for a publish or read that never reached a broker.
+Published refused_publish(RequestId id, Published::Status status, ErrorCode code, std::string why);
+Page failed_page(RequestId id, Error why);
+
+}  // namespace peal::bus
