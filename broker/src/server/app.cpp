@@ -1,0 +1,69 @@
+#include "server/app.hpp"
+
+#include <iostream>
+
+#include "peal/proto/json.hpp"
+#include "server/control_handlers.hpp"
+
+namespace peal::broker {
+namespace {
+
+BrokerLoopConfig loop_config(const BrokerConfig& config) {
+  BrokerLoopConfig loop;
+  loop.listen = config.listen;
+  loop.cluster = config.cluster;
+  loop.node = config.process.name;
+  loop.curve = config.control.curve;
+  loop.insecure = config.control.insecure;
+  return loop;
+}
+
+/// Every channel is ephemeral until rules for brokers exist.
+ChannelOptions options_of(std::string_view) { return {}; }
+
+}  // namespace
+
+App::App(BrokerConfig config, std::shared_ptr<runtime::LogBackend> backend)
+    : config_(std::move(config)),
+      backend_(std::move(backend)),
+      logger_(backend_),
+      process_(config_.process, probes_, logger_),
+      loop_(loop_config(config_), options_of, config_.limits, logger_, probes_),
+      control_(config_.control, config_.process.name, config_.limits, logger_, probes_) {}
+
+App::~App() = default;
+
+runtime::ProcessCallbacks App::callbacks() {
+  runtime::ProcessCallbacks callbacks;
+  callbacks.drain = [this] { drain(); };
+  callbacks.healthy = [this] { return loop_.healthy(); };
+  callbacks.ready = [this] {
+    if (process_.draining()) return std::string("draining");
+    if (!started_.load()) return std::string("starting");
+    return std::string(loop_.healthy() ? "" : "the broker's thread stands still");
+  };
+  callbacks.ready_members = [this] { return ready_members(); };
+  return callbacks;
+}
+
+std::string App::ready_members() const {
+  std::string json;
+  const auto member = [&](std::string_view name, const std::string& value) {
+    if (!json.empty()) json += ',';
+    append_json_string(json, name);
+    json += ':';
+    append_json_string(json, value);
+  };
+  member("listen", loop_.endpoint());
+  member("control", control_.endpoint());
+  member("ingest", control_.ingest_endpoint());
+  return json;
+}
+
+Result<void> App::start() {
+  // The bus is bound before the process says that it is ready; signals are blocked before any thread.
+  add_control_handlers(control_, loop_, process_, config_.limits);
+  if (auto started = process_.start(callbacks()); !started) return started;
+  if (auto started = loop_.start(); !started) return started;
+  if (auto started = control_.start(backend_); !started) return started;
+  started_ = true;

@@ -1,0 +1,44 @@
+#pragma once
+// The process peal-broker: wires config, process, broker thread and control socket together, top-down.
+// Ready: the bus socket is bound and its thread turns. Draining: not ready at once, links are told, end.
+//   Signals and internal listener: Process. Bus: BrokerLoop's thread. Control and ingest: their own.
+
+#include <atomic>
+#include <memory>
+
+#include "peal/runtime/control.hpp"
+#include "peal/runtime/probe.hpp"
+#include "peal/runtime/process.hpp"
+#include "server/broker_config.hpp"
+#include "server/broker_loop.hpp"
+
+namespace peal::broker {
+
+class App {
+ public:
+  App(BrokerConfig config, std::shared_ptr<runtime::LogBackend> backend);
+  ~App();
+
+  /// Starts all, waits for the end; the exit code.
+  int run();
+
+ private:
+  Result<void> start();
+  runtime::ProcessCallbacks callbacks();
+  std::string ready_members() const;
+  void drain();
+
+  const BrokerConfig config_;
+  const std::shared_ptr<runtime::LogBackend> backend_;
+  const runtime::Logger logger_;
+  runtime::ProbeRegistry probes_;
+  runtime::Process process_;
+  BrokerLoop loop_;
+  runtime::ControlServer control_;
+  std::atomic<bool> started_{false};
+};
+
+/// What main does: config from the arguments and the environment, then the App.
+int run_broker(int argc, char** argv);
+
+}  // namespace peal::broker

@@ -1,0 +1,27 @@
+#pragma once
+// Everything peal-broker can be told. `describe` binds it to keys; `check` is what no single key can say.
+
+#include <string>
+
+#include "peal/runtime/config.hpp"
+#include "peal/runtime/control.hpp"
+#include "peal/runtime/process.hpp"
+#include "server/broker_loop.hpp"
+
+namespace peal::broker {
+
+struct BrokerConfig {
+  runtime::ProcessConfig process;
+  runtime::ControlConfig control;
+  Limits limits;
+  /// Where gateways, monitors and the CLI reach this broker.
+  std::string listen = "tcp://127.0.0.1:8422";
+  /// Only peers of the same cluster are linked.
+  std::string cluster = "peal";
+};
+
+void describe(runtime::ConfigSchema& schema, BrokerConfig& config);
+/// Completes and checks; the error names the key.
+Result<void> complete(BrokerConfig& config);
+
+}  // namespace peal::broker

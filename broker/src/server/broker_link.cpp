@@ -1,0 +1,66 @@
+#include "server/broker_link.hpp"
+
+namespace peal::broker {
+namespace {
+
+using wire::LinkClass;
+
+/// What an operation weighs beside its texts.
+constexpr std::size_t kOperationBytes = 16;
+
+std::size_t weight(const PublicationView& p) {
+  return p.payload.size() + p.key.size() + p.type.size() + p.tags.size() + p.source.size() +
+         p.origin.size() + p.unknown_fields.size() + kOperationBytes;
+}
+
+std::size_t weight(const std::optional<Error>& error) {
+  return kOperationBytes + (error ? error->message.size() : 0);
+}
+
+}  // namespace
+
+BrokerLink::Delivered BrokerLink::deliver(std::uint64_t fan_out, bus::Alias alias, const Epoch& epoch,
+                                          const PublicationView& publication) {
+  if (!link_.has_credit(LinkClass::live)) [[unlikely]] {
+    if (publication.offset.value == 0) {
+      ++dropped;
+      return Delivered::dropped;
+    }
+    bus::HeadNotice notice;
+    notice.alias = alias;
+    notice.head = Head{epoch, publication.offset, {}};
+    behind_.insert_or_assign(alias.index, notice);
+    return Delivered::replaced;
+  }
+  if (fan_out == last_fan_out_ && sender_.batch() == last_batch_) {
+    sender_.append(LinkClass::live, kOperationBytes / 2).also(alias);
+    return Delivered::sent;
+  }
+  sender_.write(LinkClass::live, weight(publication)).delivery(alias, epoch, publication);
+  last_fan_out_ = fan_out;
+  last_batch_ = sender_.batch();
+  return Delivered::sent;
+}
+
+void BrokerLink::head(const bus::HeadNotice& notice) {
+  sender_.write(LinkClass::control, weight(notice.error)).head(notice);
+}
+
+void BrokerLink::published(const bus::Published& outcome) {
+  sender_.write(LinkClass::control, weight(outcome.error)).published(outcome);
+}
+
+void BrokerLink::page(const bus::Page& page) {
+  std::size_t bytes = weight(page.error);
+  for (const PublicationView& publication : page.publications) bytes += weight(publication);
+  sender_.write(LinkClass::history, bytes).page(page);
+}
+
+void BrokerLink::announce_behind() {
+  while (!behind_.empty() && link_.has_credit(LinkClass::live) && link_.has_credit(LinkClass::control)) {
+    head(behind_.begin()->second);
+    behind_.erase(behind_.begin());
+  }
+}
+
+}  // namespace peal::broker

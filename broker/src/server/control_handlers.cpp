@@ -1,0 +1,164 @@
+#include "server/control_handlers.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "server/publish_command.hpp"
+
+namespace peal::broker {
+namespace {
+
+using runtime::ControlReply;
+
+constexpr std::size_t kPageMax = 1000;
+/// Tasks of ingest that may wait for the broker's thread; above, the socket is not read.
+constexpr std::size_t kBacklogMax = 4096;
+
+struct ListCommand {
+  std::string after;
+  std::string prefix;
+  std::size_t limit = 100;
+};
+
+Result<ListCommand> read_list_command(JsonReader& reader, std::string_view payload) {
+  ListCommand command;
+  const auto fields = reader.fields(payload);
+  if (!fields) return fields.error();
+  for (const JsonField& field : **fields) {
+    if (field.key == "limit") {
+      const auto limit = JsonReader::as_uint(field.raw);
+      if (!limit || *limit == 0) return fail(ErrorCode::command_invalid, "limit is a positive number");
+      command.limit = std::min<std::size_t>(*limit, kPageMax);
+    } else if (field.key == "after" || field.key == "prefix") {
+      auto text = JsonReader::as_string(field.raw);
+      if (!text) return fail(ErrorCode::command_invalid, std::string(field.key) + " is a string");
+      (field.key == "after" ? command.after : command.prefix) = std::move(*text);
+    }
+  }
+  if (!command.prefix.empty() && command.after < command.prefix) {
+    // Just below the first name that begins so.
+    std::string below = command.prefix;
+    below.back() = static_cast<char>(below.back() - 1);
+    command.after = std::max(command.after, below + std::string(256, '\xff'));
+  }
+  return command;
+}
+
+std::string channels_json(const Core& core, const ListCommand& command) {
+  std::string list;
+  std::string last;
+  std::size_t count = 0;
+  bool beyond = false;
+  core.channels(command.after, command.limit, [&](const Core::ChannelInfo& channel) {
+    if (beyond || !channel.name.starts_with(command.prefix)) {
+      beyond = true;
+      return;
+    }
+    if (count++ != 0) list += ',';
+    list += "{\"name\":";
+    append_json_string(list, channel.name);
+    list += ",\"subscribers\":" + std::to_string(channel.peers);
+    if (channel.head) {
+      list += ",\"epoch\":\"" + std::string(channel.head->epoch.view()) +
+              "\",\"offset\":" + std::to_string(channel.head->top.value);
+    }
+    list += '}';
+    last = channel.name;
+  });
+  std::string json = "{\"channels\":[" + list + "]";
+  if (count == command.limit && !beyond) {
+    json += ",\"next\":";
+    append_json_string(json, last);
+  }
+  return json + "}";
+}
+
+std::string links_json(const Router& router) {
+  std::string list;
+  router.each_link([&](const Router::LinkInfo& link) {
+    if (!list.empty()) list += ',';
+    list += "{\"node\":";
+    append_json_string(list, link.peer.node);
+    list += ",\"version\":" + std::to_string(link.version) +
+            ",\"live_bytes\":" + std::to_string(link.live_bytes) +
+            ",\"dropped\":" + std::to_string(link.dropped) + "}";
+  });
+  return "{\"links\":[" + list + "]}";
+}
+
+/// Collects the outcomes of one command's channels, then answers.
+struct Gathering {
+  ControlReply reply;
+  bool many;
+  std::size_t due;
+  std::vector<std::string> results;
+
+  void outcome(std::size_t index, const bus::Published& published) {
+    if (published.status != bus::Published::Status::ok && !many) {
+      return reply.error(published.error.value_or(Error{}));
+    }
+    if (published.error) {
+      std::string& json = results[index];
+      json = "{\"error\":{\"code\":\"" + std::string(info(published.error->code).name) + "\",\"message\":";
+      append_json_string(json, published.error->message);
+      json += std::string(",\"temporary\":") + (published.error->temporary() ? "true" : "false") + "}}";
+    } else {
+      results[index] = published_json(published);
+    }
+    if (--due != 0) return;
+    if (!many) return reply.result(results.front());
+    std::string json = "[";
+    for (const std::string& result : results) json += (json.size() > 1 ? "," : "") + result;
+    reply.result(json + "]");
+  }
+};
+
+void publish(Router& router, const PublishCommand& command, const ControlReply& reply) {
+  const std::size_t count = command.channels.size();
+  auto gathering =
+      std::make_shared<Gathering>(reply, command.many, count, std::vector<std::string>(count));
+  for (std::size_t i = 0; i < count; ++i) {
+    router.publish(command.request(command.channels[i]),
+                   [gathering, i](const bus::Published& published) { gathering->outcome(i, published); });
+  }
+}
+
+}  // namespace
+
+void add_control_handlers(runtime::ControlServer& control, BrokerLoop& loop, runtime::Process& process,
+                          const Limits& limits) {
+  // The handlers all run on the control thread, one after the other.
+  const auto reader = std::make_shared<JsonReader>();
+  control.handle("channels", [&loop, reader](std::string_view payload, ControlReply reply) {
+    auto command = read_list_command(*reader, payload);
+    if (!command) return reply.error(command.error());
+    loop.post([command = std::move(*command), reply](Router& router) {
+      reply.result(channels_json(router.core(), command));
+    });
+  });
+  control.handle("links", [&loop](std::string_view, ControlReply reply) {
+    loop.post([reply](Router& router) { reply.result(links_json(router)); });
+  });
+  control.handle("publish", [&loop, reader, limits](std::string_view payload, ControlReply reply) {
+    auto command = read_publish_command(*reader, payload, limits);
+    if (!command) return reply.error(command.error());
+    loop.post([command = std::move(*command), reply](Router& router) { publish(router, command, reply); });
+  });
+  control.handle("drain", [&process](std::string_view, ControlReply reply) {
+    reply.result("{}");
+    process.begin_drain();
+  });
+  control.on_ingest(
+      [&loop](std::string_view channel, std::string_view payload) {
+        loop.post([name = std::string(channel), text = std::string(payload)](Router& router) {
+          bus::PublishRequest request;
+          request.channel = name;
+          request.publication.payload = text;
+          router.publish(request, {});
+        });
+      },
+      [&loop] { return loop.backlog() < kBacklogMax; });
+}
+
+}  // namespace peal::broker

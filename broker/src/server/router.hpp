@@ -1,0 +1,112 @@
+#pragma once
+// Between the links and the core: takes messages of link sessions apart into commands of peers, and gathers
+// what the core says into one batch per link and turn. Pure: time comes in with each call, messages leave
+// through Transport. Peer 0 is this process itself (control and ingest). One thread's.
+// What comes from links is not believed: names, sizes and JSON are checked here, nonsense ends its link.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "peal/broker/core.hpp"
+#include "peal/proto/bus_wire.hpp"
+#include "peal/proto/json.hpp"
+#include "peal/runtime/logger.hpp"
+#include "server/broker_link.hpp"
+#include "server/router_probe.hpp"
+
+namespace peal::broker {
+
+inline constexpr PeerId kLocalPeer = 0;
+
+struct RouterConfig {
+  wire::Hello hello;
+  bus::LinkOptions link;
+  Limits limits;
+};
+
+/// What became of a publish of this process itself.
+using LocalOutcome = std::function<void(const bus::Published&)>;
+
+class Router final : private CoreOut, private wire::OperationSink {
+ public:
+  Router(RouterConfig config, OptionsOf options_of, Transport& out, RandomSource random, RouterProbe& probe,
+         runtime::Logger logger);
+  ~Router() override;
+
+  /// Before the messages of a turn: links that are silent end, and all of them when we stood still.
+  void begin_turn(bus::LinkTime now);
+  /// One message as it came from the connection.
+  void on_message(std::string_view key, std::string_view header, std::string_view body);
+  void on_garbage(std::string_view key);
+  /// After them: everything gathered leaves.
+  void end_turn();
+
+  /// A publish of this process itself; `done` (may be empty) hears of it once.
+  void publish(bus::PublishRequest request, LocalOutcome done);
+  /// Tells every link that this broker goes away.
+  void close(const Error& why);
+
+  const Core& core() const { return core_; }
+  std::size_t linked() const { return linked_; }
+  struct LinkInfo {
+    const wire::Hello& peer;
+    std::uint32_t version;
+    std::uint64_t live_bytes;  ///< on the way
+    std::uint64_t dropped;
+  };
+  void each_link(const std::function<void(const LinkInfo&)>& each) const;
+
+ private:
+  using Links = std::unordered_map<LinkKey, std::unique_ptr<BrokerLink>>;
+
+  void carry_out(BrokerLink& link);
+  void carry_out_waiting(BrokerLink& link);
+  void welcome(BrokerLink& link);
+  void end_links();
+  void refuse(std::string_view key, const Error& why);
+  BrokerLink* at(PeerId peer) { return peer < peers_.size() ? peers_[peer] : nullptr; }
+  PeerId new_peer();
+  std::optional<Error> check(const bus::PublishRequest& request);
+
+  // CoreOut
+  void deliver(std::span<const Target> targets, const Epoch& epoch, const PublicationView& publication) override;
+  void head(PeerId peer, const bus::HeadNotice& notice) override;
+  void published(PeerId peer, const bus::Published& outcome) override;
+  void page(PeerId peer, const bus::Page& page) override;
+
+  // OperationSink: the operations of the link being carried out.
+  void on_watch(bus::Alias alias, std::string_view channel) override;
+  void on_unwatch(bus::Alias alias) override;
+  void on_publish(const bus::PublishRequest& request) override;
+  void on_read(const bus::ReadRequest& request) override;
+  void on_delivery(const bus::Delivery&) override {}
+  void on_head(const bus::HeadNotice&) override {}
+  void on_published(const bus::Published&) override {}
+  void on_page(const bus::Page&) override {}
+
+  const RouterConfig config_;
+  Transport& out_;
+  RouterProbe& probe_;
+  const runtime::Logger logger_;
+  wire::Reader reader_{wire::Direction::to_broker};
+  JsonReader json_;
+  Core core_;
+
+  Links links_;
+  std::vector<BrokerLink*> peers_;   ///< by PeerId; null: free, local or being dropped
+  std::vector<PeerId> free_peers_;
+  std::vector<PeerId> dropping_;     ///< whose interest is being taken out of the core
+  BrokerLink* current_ = nullptr;
+  std::size_t linked_ = 0;
+  std::uint64_t fan_out_ = 0;
+  bus::LinkTime now_{};
+  bus::LinkTime next_tick_{};
+  std::uint64_t next_local_ = 1;
+  std::unordered_map<std::uint64_t, LocalOutcome> local_;
+};
+
+}  // namespace peal::broker
