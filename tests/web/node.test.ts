@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { Peal, type PealOptions, type WebSocketClass } from "../../gateway/web/client/src/index.ts";
-import type { Gateway } from "./support/gateway.ts";
+import { until, type Gateway } from "./support/gateway.ts";
 import { stage } from "./support/stage.ts";
 
 const here = stage();
@@ -38,6 +38,7 @@ describe("the client in Node", () => {
     const peal = client(gateway);
     const room = await peal.subscribe("demo:node").ready;
     await gateway.stop("SIGKILL");
+    await until(() => peal.state.name === "waiting", "the client has noticed");
     const published = peal.publish("demo:node", "kept until it is back");
     await gateway.start();
     for await (const { message } of room) {
