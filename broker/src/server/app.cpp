@@ -67,3 +67,48 @@ Result<void> App::start() {
   if (auto started = loop_.start(); !started) return started;
   if (auto started = control_.start(backend_); !started) return started;
   started_ = true;
+  logger_.info("listening", {{"bus", loop_.endpoint()}});
+  return {};
+}
+
+int App::run() {
+  if (const auto started = start(); !started) {
+    logger_.error("cannot start",
+                  {{"code", info(started.error().code).name}, {"reason", started.error().message}});
+    return 1;
+  }
+  const int code = process_.run();
+  control_.stop();
+  loop_.stop();
+  return code;
+}
+
+/// Nothing a broker holds can be handed to another: it says goodbye at once, and peers look for the next.
+void App::drain() {
+  control_.stop();
+  loop_.stop();
+  process_.drained();
+}
+
+int run_broker(int argc, char** argv) {
+  BrokerConfig config;
+  runtime::ConfigSchema schema;
+  describe(schema, config);
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const auto loaded = runtime::load_config(schema, "peal-broker",
+                                           "Orders publications and fans them out to gateways.",
+                                           arguments, [&] { return complete(config); });
+  if (loaded.action == runtime::LoadedConfig::Action::exit) {
+    (loaded.exit_code == 0 ? std::cout : std::cerr) << loaded.output;
+    return loaded.exit_code;
+  }
+  const auto level = runtime::log_level_from_name(config.process.log_level);
+  const auto backend = runtime::make_log_backend(
+      config.process.log_format == "json" ? runtime::LogFormat::json : runtime::LogFormat::text,
+      level.value_or(runtime::LogLevel::info));
+  const runtime::Logger logger(backend);
+  for (const std::string& warning : loaded.warnings) logger.warn(warning);
+  return App(std::move(config), backend).run();
+}
+
+}  // namespace peal::broker
