@@ -116,6 +116,30 @@ describe("the demo page", () => {
     expect(overflow).toBe(false);
   });
 
+  it("keeps the newest in sight, but leaves a reader further up in peace", async () => {
+    const gateway = await here.gateway();
+    const page = await open(gateway);
+    for (let i = 0; i < 40; ++i) await publish(gateway, "demo:room", `line ${i}`);
+    await sees(page, ".message .text", "line 39");
+    const below = () => page.evaluate(() => {
+      const log = document.getElementById("log")!;
+      return Math.round(log.scrollHeight - log.scrollTop - log.clientHeight);
+    });
+    expect(await below()).toBeLessThan(5);
+    await page.setViewportSize({ width: 900, height: 500 });
+    await page.waitForFunction(() => {
+      const log = document.getElementById("log")!;
+      return log.scrollHeight - log.scrollTop - log.clientHeight < 5;
+    });
+    await page.focus("#log");
+    await page.keyboard.press("Home");
+    await page.waitForFunction(() => document.getElementById("log")!.scrollTop < 5);
+    await publish(gateway, "demo:room", "one more");
+    await page.click("#newer:visible");
+    await page.waitForSelector("#newer", { state: "hidden" });
+    expect(await below()).toBeLessThan(5);
+  });
+
   it("can be used with the keyboard alone, and shows where one is", async () => {
     const gateway = await here.gateway();
     const page = await open(gateway);
@@ -145,7 +169,7 @@ describe("the demo page", () => {
     const gateway = await here.gateway("gateway-1");
     mkdirSync(kPictures, { recursive: true });
     const guest = await open(gateway);
-    for (const [name, width, height] of [["wide", 1280, 800], ["phone", 390, 844], ["small", 320, 568]] as const) {
+    for (const [name, width, height] of [["wide", 1280, 800], ["phone", 390, 844], ["small", 320, 568], ["lying", 844, 390]] as const) {
       for (const colorScheme of ["light", "dark"] as const) {
         const page = await open(gateway, { viewport: { width, height }, colorScheme });
         await say(guest, `Who is on the ${name} one, in the ${colorScheme}?`);

@@ -12,13 +12,17 @@ export class ChatView {
   readonly #newer = byId<HTMLButtonElement>("newer");
   readonly #self: string;
   #last?: { id: string; at: number };
+  /** Whether the reader is at the end, and stays there when the room grows or shrinks. */
+  #following = true;
 
   constructor(self: string) {
     this.#self = self;
     this.#newer.addEventListener("click", () => this.#toEnd());
     this.#log.addEventListener("scroll", () => {
-      if (this.#atEnd()) this.#newer.hidden = true;
+      this.#following = this.#atEnd();
+      if (this.#following) this.#newer.hidden = true;
     });
+    new ResizeObserver(() => this.#following && this.#toEnd()).observe(this.#log);
   }
 
   said(id: string, name: string, text: string): void {
@@ -42,7 +46,7 @@ export class ChatView {
   }
 
   #append(element: HTMLElement): void {
-    const follow = this.#atEnd() || element.classList.contains("mine");
+    const follow = this.#following || element.classList.contains("mine");
     this.#log.querySelector("#log-empty")?.remove();
     this.#log.append(element);
     while (this.#log.childElementCount > kKept) this.#log.firstElementChild!.remove();
