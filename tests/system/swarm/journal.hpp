@@ -1,0 +1,47 @@
+#pragma once
+// The journals that swarm and producer write and checker reads: one event a line, words separated by blanks,
+// times in nanoseconds of the machine's steady clock (the same in every process).
+//   P <publisher> <channel> <number> <sent> <outcome> <done>   outcome: ok, refused, unknown, fired (no answer)
+//   S <client> <channel> <time>     the subscribe result arrived
+//   U <client> <channel> <time>     unsubscribe was sent
+//   V <client> <channel> <time>     the unsubscribe result arrived
+//   X <client> <time>               the connection is gone, and with it all its subscriptions
+//   R <client> <channel> <time>     reset: the client was told that it missed something
+//   D <client> <channel> <publisher> <number> <time>           a delivery
+// Channels and clients are numbers; the tests name channel n "job:<n>".
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+namespace peal::swarm {
+
+class Journal {
+ public:
+  explicit Journal(const std::string& path);
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  template <class... Words>
+  void write(char what, Words... words) {
+    buffer_ += what;
+    (append(words), ...);
+    buffer_ += '\n';
+    if (buffer_.size() > kFlushAt) {
+      flush();
+    }
+  }
+  void flush();
+
+ private:
+  static constexpr std::size_t kFlushAt = 1 << 20;
+  void append(std::uint64_t number);
+  void append(const char* word);
+  std::FILE* file_;
+  std::string buffer_;
+};
+
+inline std::string job_channel(std::uint64_t number) { return "job:" + std::to_string(number); }
+
+}  // namespace peal::swarm
