@@ -110,9 +110,10 @@ class Run {
     }));
     stream_.read_message_max(kMessageBytesMax);
     websocket::response_type response;
-    auto [failed] = co_await stream_.async_handshake(
-        response, url_.authority(), url_.path.empty() || url_.path == "/" ? "/ws" : url_.path,
-        kAwait);
+    // Named: GCC 12 destroys conditional temporaries of a co_await expression that never lived.
+    const std::string host = url_.authority();
+    const std::string target = url_.path.empty() || url_.path == "/" ? "/ws" : url_.path;
+    auto [failed] = co_await stream_.async_handshake(response, host, target, kAwait);
     if (failed) {
       const bool answered = failed == websocket::error::upgrade_declined;
       const std::string status = "HTTP " + std::to_string(response.result_int()) + ": ";
