@@ -25,7 +25,8 @@ std::int64_t milliseconds_of(bus::LinkTime time) {
 }
 
 RouterConfig router_config(const BrokerLoopConfig& config, const Limits& limits, std::uint64_t incarnation) {
-  return {bus::make_hello(config.cluster, config.node, incarnation, limits), config.link, limits};
+  return {bus::make_hello(config.cluster, config.node, incarnation, limits), config.link, limits,
+          config.check_json};
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ struct BrokerLoopConfig {
   runtime::CurveConfig curve;
   bool insecure = false;
   bus::LinkOptions link;
+  bool check_json = true;
 };
 
 class BrokerLoop final : private Transport {

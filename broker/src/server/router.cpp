@@ -215,7 +215,7 @@ void Router::each_link(const std::function<void(const LinkInfo&)>& each) const {
 /// The name and the payload's size are the core's to check.
 std::optional<Error> Router::check(const bus::PublishRequest& request) {
   const PublicationView& p = request.publication;
-  if (!p.type.empty() || p.payload.size() > config_.limits.message_bytes_max) return std::nullopt;
+  if (!config_.check_json || !p.type.empty() || p.payload.size() > config_.limits.message_bytes_max) return std::nullopt;
   if (p.kind == Kind::deletion && p.payload.empty()) return std::nullopt;
   const auto valid = json_.validate(p.payload, config_.limits.json_depth_max);
   if (valid) return std::nullopt;

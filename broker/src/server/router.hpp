@@ -26,6 +26,8 @@ struct RouterConfig {
   wire::Hello hello;
   bus::LinkOptions link;
   Limits limits;
+  /// Off only for tests whose payloads are no JSON.
+  bool check_json = true;
 };
 
 /// What became of a publish of this process itself.
