@@ -18,7 +18,7 @@ class HttpProbe final : public runtime::Probe {
   void collect(runtime::MetricSink& sink) const override {
     constexpr std::array kFaces = {"websocket", "channels", "command", "page", "other"};
     for (std::size_t i = 0; i < kFaces.size(); ++i) {
-      sink.counter("peal_http_requests_total", "Requests to the public listener by face",
+      sink.counter("peal_http_face_requests_total", "Requests to the public listener by face",
                    static_cast<double>(requests_[i].value()), {{"face", kFaces[i]}});
     }
     for (std::size_t i = 0; i < refusals_.size(); ++i) {

@@ -70,7 +70,7 @@ Result<void> App::start() {
         gateway_->publish(std::string(channel), std::string(payload),
                           [this, on_the_way](const bus::Published& outcome) {
                             on_the_way->fetch_sub(1);
-                            if (outcome.error) about_->ingest_refused();
+                            if (outcome.error) about_->ingest_failed();
                           });
       },
       [on_the_way] { return on_the_way->load() < kIngestOnTheWayMax; });

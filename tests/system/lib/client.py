@@ -186,10 +186,20 @@ class Control:
     """The control socket of a process."""
 
     def __init__(self, process):
+        self._connect(process.ready["control"])
+
+    @classmethod
+    def of(cls, endpoint: str) -> "Control":
+        """Of a process that isn't ready, by its endpoint."""
+        control = cls.__new__(cls)
+        control._connect(endpoint)
+        return control
+
+    def _connect(self, endpoint: str) -> None:
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.REQ)
         self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.connect(process.ready["control"])
+        self.socket.connect(endpoint)
 
     def __enter__(self):
         return self
