@@ -260,6 +260,7 @@ TEST_F(ControlTest, HandlersMayAnswerLaterFromAnotherThread) {
   EXPECT_EQ(ask(dealer, R"({"id":1,"action":"slow"})"), R"({"id":1,"result":1})");
   EXPECT_EQ(ask(dealer, R"({"id":2,"action":"ping"})"), R"({"id":2,"result":{}})")
       << "only one answer";
+  server_.reset();  // its thread has made `later`
 }
 
 TEST_F(ControlTest, FailuresOfHandlersAreAnswered) {
@@ -328,6 +329,7 @@ TEST_F(ControlTest, AReplyToAClientThatHasGoneIsCounted) {
     ask(req, R"({"action":"answer_one"})");
     return probes_.text().find("peal_control_replies_dropped_total 0") == std::string::npos;
   }));
+  server_.reset();  // its thread uses `kept`
 }
 
 TEST_F(ControlTest, AClientThatDoesNotReadHoldsUpNobody) {
