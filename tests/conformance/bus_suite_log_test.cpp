@@ -37,7 +37,8 @@ TEST_P(BusSuite, PagesCoverTheLogForwardsBackwardsAndByState) {
   Epoch epoch;
   for (int n = 1; n <= 30; ++n) {
     const std::string key = "k" + std::to_string(n % 4);
-    PublishRequest request = publish_request("log:pages", std::to_string(n));
+    const std::string payload = std::to_string(n);
+    PublishRequest request = publish_request("log:pages", payload);
     request.publication.key = key;
     epoch = publish_and_wait(0, request).position->epoch;
   }
