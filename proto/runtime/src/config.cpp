@@ -193,9 +193,23 @@ std::string ConfigSchema::print() const {
 
 std::string ConfigSchema::markdown() const {
   std::string out;
-  for (const ConfigField& field : impl_->fields) {
-    out += "| `" + field.key + "` | `" + field.show() + "` | " + field.help + " |\n";
+  const auto row = [&](const std::string& key, const std::string& value, const std::string& help) {
+    out += "| `" + key + "` | " + (value.empty() ? "" : "`" + value + "`") + " | " + help + " |\n";
+  };
+  for (const ConfigField& field : impl_->fields)
+    row(field.key, field.show(), field.help);
+  for (const ConfigTable& table : impl_->tables)
+    row("[" + table.key + "]", "", table.help);
+  for (const ConfigArray& array : impl_->arrays) {
+    row("[[" + array.key + "]]", "", array.help);
+    ConfigSchema entry;
+    array.add(entry);
+    for (const ConfigField& field : entry.impl_->fields) {
+      row(array.key + "." + field.key, field.show(), field.help);
+    }
   }
+  for (const ConfigFlag& flag : impl_->flags)
+    row(flag.name, "", flag.help);
   return out;
 }
 

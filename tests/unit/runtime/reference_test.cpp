@@ -6,13 +6,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 
 #include "peal/proto/close_code.hpp"
 #include "peal/proto/error_code.hpp"
 #include "peal/runtime/config.hpp"
-#include "peal/runtime/control.hpp"
-#include "peal/runtime/process.hpp"
+#include "server/app_config.hpp"
+#include "server/broker_config.hpp"
 
 namespace peal::runtime {
 namespace {
@@ -32,6 +33,15 @@ std::filesystem::path project_folder() {
 std::string read(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string without_limits(const std::string& rows) {
+  std::istringstream in(rows);
+  std::string kept;
+  for (std::string row; std::getline(in, row);) {
+    if (!row.starts_with("| `limits.")) kept += row + "\n";
+  }
+  return kept;
 }
 
 void check_page(const std::string& name, const std::string& text) {
@@ -83,25 +93,29 @@ TEST(ReferenceTest, LimitsAreAsDocumented) {
           schema.markdown());
 }
 
-TEST(ReferenceTest, ConfigCommonToEveryProcessIsAsDocumented) {
-  ProcessConfig process;
-  process.internal_listen = "127.0.0.1:8421";
-  ControlConfig control;
-  ConfigSchema schema;
-  describe(schema, process);
-  describe(schema, control);
-  check_page(
-      "config.md",
+TEST(ReferenceTest, ConfigIsAsDocumented) {
+  broker::BrokerConfig broker;
+  ConfigSchema broker_schema;
+  broker::describe(broker_schema, broker);
+  gateway::AppConfig gateway;
+  ConfigSchema gateway_schema;
+  gateway::describe(gateway_schema, gateway);
+  std::string text =
       std::string(kGenerated) +
-          "# Config of every process\n\n"
-          "Defaults, then the file (`--config FILE` or `PEAL_CONFIG`, TOML), then the "
-          "environment, then flags; the later wins.\nThe key `log.level` is the flag "
-          "`--log-level` and the variable `PEAL_LOG_LEVEL`. A list is a repeated flag, and in\n"
-          "the environment separated by commas. `--check-config` tells all mistakes, "
-          "`--print-config` the outcome with secrets\nmasked, `--help` every flag of that "
-          "process. The broker's internal listener is on 8423.\n\n"
-          "| key | default | meaning |\n|---|---|---|\n" +
-          schema.markdown());
+      "# Configuration\n\n"
+      "Defaults, then the file (`--config FILE` or `PEAL_CONFIG`, TOML), then the environment, "
+      "then "
+      "flags; the later wins.\nThe key `log.level` is the flag `--log-level` and the variable "
+      "`PEAL_LOG_LEVEL`. A list is a repeated flag, and in\nthe environment separated by commas. A "
+      "key of a table is the variable `PEAL_KEYS_NAME`, its name in lower case.\n`--check-config` "
+      "tells all mistakes, `--print-config` the outcome with secrets masked, `--help` every flag.\n"
+      "The section `[limits]` is in [limits.md](limits.md).\n";
+  for (const auto& [name, schema] :
+       {std::pair{"peal-gateway", &gateway_schema}, std::pair{"peal-broker", &broker_schema}}) {
+    text += "\n## " + std::string(name) + "\n\n| key | default | meaning |\n|---|---|---|\n" +
+            without_limits(schema->markdown());
+  }
+  check_page("config.md", text);
 }
 
 TEST(ReferenceTest, EveryCodeIsInOneTableOnly) {

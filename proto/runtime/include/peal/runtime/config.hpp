@@ -45,7 +45,7 @@ class ConfigSchema {
 
   /// What --print-config shows: TOML with every key, its help as a comment, secrets masked.
   std::string print() const;
-  /// Rows of a Markdown table: key, value now, help.
+  /// Rows of a Markdown table: key, value now, help. For documentation: it adds an entry to every array.
   std::string markdown() const;
 
  private:
