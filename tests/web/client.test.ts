@@ -147,13 +147,13 @@ describe("a gateway that goes away", () => {
     const page = await here.blankPage(gateway);
     await connect(page, gateway.origin, { checkTimeout: 1000, connectTimeout: 2000, retryMax: 500 });
     await listen(page, "demo:frozen");
-    gateway.signal("SIGSTOP");
+    await gateway.freeze();
     const published = page.evaluate(() => window.peal.publish("demo:frozen", "lost?").catch(({ code }) => code));
     const waiting = await untilState(page, "waiting");
     expect(waiting.error).toMatchObject({ code: "link_silent", temporary: true });
     expect(await published).toBe("publish_outcome_unknown");
     const queued = page.evaluate(() => window.peal.publish("demo:frozen", "kept"));
-    gateway.signal("SIGCONT");
+    gateway.thaw();
     expect(await untilState(page, "connected")).toMatchObject({ again: true });
     await queued;
     await page.waitForFunction(() => window.heard.at(-1) === "kept");

@@ -1,58 +1,41 @@
-// One real gateway process, on free ports, that a test may freeze, kill and start again at the
-// same address. Whatever happens, it is gone when the test is.
+// Real processes on free ports: a gateway that a test may freeze, kill and start again at the same
+// address, and a broker for several of them. Whatever happens, they are gone when the test is.
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../../..");
-const program = join(process.env.PEAL_BIN ?? join(root, "build/dev/bin"), "peal-gateway");
+const bin = process.env.PEAL_BIN ?? join(root, "build/dev/bin");
 const kReadyWithin = 20_000;
 
-export class Gateway {
+/** One process and its folder. */
+abstract class Process {
   readonly name: string;
+  protected ready: Record<string, string> = {};
   readonly #folder = mkdtempSync(join(tmpdir(), "peal-web-"));
-  readonly #flags: string[];
+  readonly #program: string;
   #process?: ChildProcess;
-  #listen = "127.0.0.1:0";
   #log = "";
 
-  private constructor(name: string, webRoot: string, flags: string[]) {
+  constructor(program: string, name: string) {
     this.name = name;
-    this.#flags = [
-      "--name", name, "--web-root", webRoot, "--internal-listen", "127.0.0.1:0", "--control", "off",
-      "--ingest", "off", "--ready-file", this.#readyFile, "--allow", "demo:*", "--drain-time", "100ms",
-      ...flags,
-    ];
+    this.#program = join(bin, program);
   }
 
-  static async start(name: string, webRoot: string, flags: string[] = []): Promise<Gateway> {
-    const gateway = new Gateway(name, webRoot, flags);
-    await gateway.start();
-    return gateway;
-  }
-
-  get #readyFile(): string {
-    return join(this.#folder, "ready");
-  }
-
-  /** "host:port", the same after every start. */
-  get address(): string {
-    return this.#listen;
-  }
-
-  get origin(): string {
-    return `http://${this.#listen}`;
-  }
+  protected abstract flags(): string[];
 
   get log(): string {
     return this.#log;
   }
 
-  async start(): Promise<void> {
-    rmSync(this.#readyFile, { force: true });
+  async start(): Promise<this> {
+    const readyFile = join(this.#folder, "ready");
+    rmSync(readyFile, { force: true });
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PEAL_")));
-    const child = spawn(program, ["--listen", this.#listen, ...this.#flags], {
+    const flags = ["--name", this.name, "--internal-listen", "127.0.0.1:0", "--control", "off", "--ingest", "off",
+                   "--ready-file", readyFile, ...this.flags()];
+    const child = spawn(this.#program, flags, {
       cwd: this.#folder, env: { ...env, XDG_RUNTIME_DIR: this.#folder }, stdio: ["ignore", "pipe", "pipe"],
     });
     let failure: string | undefined;
@@ -63,14 +46,25 @@ export class Gateway {
     }
     this.#process = child;
     await until(() => {
-      if (failure) throw new Error(`${program}: ${failure}\n${this.#log}`);
-      return existsSync(this.#readyFile);
+      if (failure) throw new Error(`${this.#program}: ${failure}\n${this.#log}`);
+      return existsSync(readyFile);
     }, `${this.name} is ready`, kReadyWithin);
-    this.#listen = JSON.parse(readFileSync(this.#readyFile, "utf8")).listen;
+    this.ready = JSON.parse(readFileSync(readyFile, "utf8"));
+    return this;
   }
 
-  signal(name: "SIGSTOP" | "SIGCONT"): void {
-    this.#process!.kill(name);
+  /** SIGSTOP, and waits until every thread has stopped. */
+  async freeze(): Promise<void> {
+    const tasks = `/proc/${this.#process!.pid}/task`;
+    this.#process!.kill("SIGSTOP");
+    await until(() => readdirSync(tasks).every((task) => {
+      const stat = readFileSync(`${tasks}/${task}/stat`, "utf8");
+      return stat.slice(stat.lastIndexOf(")") + 2).startsWith("T");
+    }), `${this.name} is frozen`);
+  }
+
+  thaw(): void {
+    this.#process!.kill("SIGCONT");
   }
 
   /** As an administrator stops it, or without a warning. */
@@ -88,6 +82,42 @@ export class Gateway {
   async remove(): Promise<void> {
     await this.stop("SIGKILL");
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+export class Gateway extends Process {
+  readonly #webRoot: string;
+  readonly #flags: string[];
+
+  constructor(name: string, webRoot: string, flags: string[] = []) {
+    super("peal-gateway", name);
+    this.#webRoot = webRoot;
+    this.#flags = flags;
+  }
+
+  protected override flags(): string[] {
+    return ["--listen", this.ready["listen"] ?? "127.0.0.1:0", "--web-root", this.#webRoot, "--allow", "demo:*",
+            "--drain-time", "100ms", ...this.#flags];
+  }
+
+  /** "http://host:port", the same after every start. */
+  get origin(): string {
+    return `http://${this.ready["listen"]}`;
+  }
+}
+
+export class Broker extends Process {
+  constructor() {
+    super("peal-broker", "broker-1");
+  }
+
+  protected override flags(): string[] {
+    return ["--bus-listen", this.ready["listen"] ?? "tcp://127.0.0.1:*"];
+  }
+
+  /** What a gateway needs to use it. */
+  get gatewayFlags(): string[] {
+    return ["--bus-driver", "zmq", "--bus-connect", this.ready["listen"]!];
   }
 }
 

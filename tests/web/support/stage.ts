@@ -8,13 +8,14 @@ import { join, resolve } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { launch } from "./browser.ts";
-import { Gateway } from "./gateway.ts";
+import { Broker, Gateway } from "./gateway.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 
 export interface Stage {
   readonly bundle: string;
   gateway(name?: string, flags?: string[]): Promise<Gateway>;
+  broker(): Promise<Broker>;
   context(options?: BrowserContextOptions): Promise<BrowserContext>;
   /** An empty page on the gateway's own origin, or on another one. */
   blankPage(gateway: Gateway): Promise<Page>;
@@ -26,7 +27,7 @@ export function stage(): Stage {
   const bundle = mkdtempSync(join(tmpdir(), "peal-page-"));
   let browser: Browser;
   const contexts: BrowserContext[] = [];
-  const gateways: Gateway[] = [];
+  const processes: (Gateway | Broker)[] = [];
   const servers: Server[] = [];
 
   beforeAll(async () => {
@@ -36,7 +37,7 @@ export function stage(): Stage {
   });
   afterEach(async () => {
     for (const context of contexts.splice(0)) await context.close();
-    for (const gateway of gateways.splice(0)) await gateway.remove();
+    for (const process of processes.splice(0).reverse()) await process.remove();
     for (const server of servers.splice(0)) server.close();
   });
   afterAll(async () => {
@@ -47,9 +48,14 @@ export function stage(): Stage {
   const stage: Stage = {
     bundle,
     async gateway(name = "gateway-1", flags = []) {
-      const gateway = await Gateway.start(name, bundle, flags);
-      gateways.push(gateway);
-      return gateway;
+      const gateway = new Gateway(name, bundle, flags);
+      processes.push(gateway);
+      return gateway.start();
+    },
+    async broker() {
+      const broker = new Broker();
+      processes.push(broker);
+      return broker.start();
     },
     async context(options = {}) {
       const context = await browser.newContext(options);
