@@ -161,7 +161,7 @@ class Swarm final : public bench::ClientEvents {
         continue;
       }
       ++churns_;
-      member.act_at = now + (5 + random_() % 50) * 1'000'000;
+      member.act_at = now + (1 + random_() % 15) * 1'000'000;
       if (member.subscribed.size() < member.channels.size()) {
         subscribe_all(member, i);
       } else if (random_() % 4 == 0) {

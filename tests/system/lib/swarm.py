@@ -1,0 +1,92 @@
+"""Runs the C++ programs swarm, producer and checker (tests/system/swarm) for a test."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+
+from .processes import bin_dir, slow_factor
+
+
+class Program:
+    """A program that prints JSON when its standard input ends, or when it is done by itself."""
+
+    def __init__(self, words: list[str], log: pathlib.Path):
+        self.log = log
+        with open(log, "wb") as errors:
+            self.popen = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE,
+                                          stdout=subprocess.PIPE, stderr=errors, text=True)
+
+    def first_line(self) -> str:
+        """Waits for a line; a program that ends instead has failed."""
+        line = self.popen.stdout.readline().strip()
+        assert line, f"{self.popen.args[0]} ended with {self.popen.wait()}:\n{self.says()}"
+        return line
+
+    def end(self, seconds: float = 60) -> dict:
+        """Ends its input, waits for it, and gives what it printed last."""
+        try:
+            out, _ = self.popen.communicate(timeout=seconds * slow_factor())
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.popen.args[0]} does not end:\n{self.says()}") from None
+        assert self.popen.returncode == 0, f"{self.popen.args[0]} ended with {self.popen.returncode}:\n{self.says()}\n{out}"
+        return json.loads(out.splitlines()[-1])
+
+    def says(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:]
+
+    def kill(self) -> None:
+        if self.popen.poll() is None:
+            self.popen.kill()
+        self.popen.wait()
+
+
+class Job:
+    """One run of publishers against listeners, and the judgement of it."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.programs: list[Program] = []
+        self.journals: list[pathlib.Path] = []
+        self.listeners: Program | None = None
+
+    def swarm(self, urls: list[str], **options) -> Program:
+        """Starts the listeners and waits until those that stay are all subscribed."""
+        words = [bin_dir() / "swarm", "--journal", self.folder / "swarm.journal"]
+        for url in urls:
+            words += ["--url", url]
+        self.listeners = self._start(words, options, "swarm")
+        assert self.listeners.first_line() == "ready"
+        return self.listeners
+
+    def producer(self, way: str, target: str, **options) -> Program:
+        number = len(self.journals)
+        journal = self.folder / f"producer-{number}.journal"
+        self.journals.append(journal)
+        words = [bin_dir() / "producer", way, "--target", target, "--journal", journal, "--publisher", number,
+                 "--peal", bin_dir() / "peal"]
+        return self._start(words, options, f"producer-{number}")
+
+    def judge(self, *flags) -> dict:
+        words = [bin_dir() / "checker", "--swarm", self.folder / "swarm.journal", *flags]
+        for journal in self.journals:
+            words += ["--producer", journal]
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
+                              timeout=120 * slow_factor())
+        assert done.stdout, f"the checker ended with {done.returncode}:\n{done.stderr}"
+        verdict = json.loads(done.stdout)
+        assert done.returncode == 0, f"{done.stderr}\n{verdict}"
+        return verdict
+
+    def _start(self, words: list, options: dict, name: str) -> Program:
+        for option, value in options.items():
+            words += [f"--{option.replace('_', '-')}", value]
+        program = Program(words, self.folder / f"{name}.log")
+        self.programs.append(program)
+        return program
+
+    def close(self) -> None:
+        for program in self.programs:
+            program.kill()
