@@ -209,6 +209,7 @@ const Frame* Outlet::pop_node(Outbox& box) {
   box.head_ = node.next;
   if (box.head_ == Outbox::kNone) box.tail_ = Outbox::kNone;
   box.bytes_ -= node.frame->size();
+  gathered_bytes_ -= node.frame->size();
   node.next = free_;
   free_ = index;
   ++free_count_;

@@ -129,6 +129,8 @@ class Outlet {
   /// only.
   void expire(Endpoint& endpoint, std::uint32_t age_max_ms);
 
+  /// Bytes gathered in lists, all endpoints together.
+  std::size_t gathered_bytes() const { return gathered_bytes_; }
   void set_now(std::uint32_t now_ms) { now_ms_ = now_ms; }
   const OutletCounts& counts() const { return counts_; }
   std::size_t nodes_used() const { return nodes_.size() - free_count_; }
@@ -160,6 +162,7 @@ class Outlet {
       nodes_[box.tail_].next = index;
     box.tail_ = index;
     box.bytes_ += frame->size();
+    gathered_bytes_ += frame->size();
     if (box.dirty_at_ == Outbox::kNone) mark_dirty(endpoint);
   }
   void mark_dirty(Endpoint& endpoint) {
@@ -182,6 +185,7 @@ class Outlet {
   OutletOwner& owner_;
   std::size_t queue_bytes_max_;
   std::uint32_t now_ms_ = 0;
+  std::size_t gathered_bytes_ = 0;
   std::vector<Node> nodes_;
   std::uint32_t free_ = Outbox::kNone;
   std::size_t free_count_ = 0;

@@ -164,6 +164,7 @@ void Connections::read(Connection& connection) {
         destroy(connection);
       return;
     }
+    if (connection.in_ready_list) break;
     const bool more = result.bytes == asked || connection.transport().has_pending();
     budget -= std::min(budget, result.bytes);
     if (!more) break;

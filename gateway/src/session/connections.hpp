@@ -6,6 +6,7 @@
 // before the loop sleeps. A connection that goes is marked dead at once, its fd closed, and its
 // slot freed at the end of the turn, so references stay valid during a turn. One thread.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -79,6 +80,13 @@ class Connections final : public OutletOwner {
   void cancel_timer(Connection& connection) { wheel_.cancel(connection.index); }
   /// Its paused input may go on: it is served this turn.
   void resume(Connection& connection);
+  /// Its input goes on with the next turn, after the flush.
+  void yield(Connection& connection) { make_ready(connection); }
+  /// Whether the turn has gathered so much that it should be sent before more is taken in. About one
+  /// full-sized send a connection: more of it at a time gains nothing and costs memory and latency.
+  bool full() const {
+    return outlet_.gathered_bytes() > std::max(kGatherBytes, outlet_.dirty_count() * kGatherBytesEach);
+  }
   /// Nothing more is sent after what is queued; then FIN, and the peer has `close_timeout` to end.
   void finish(Connection& connection);
   void destroy(Connection& connection);
@@ -90,6 +98,8 @@ class Connections final : public OutletOwner {
 
  private:
   static constexpr std::size_t kBufferBytes = 64 * 1024;
+  static constexpr std::size_t kGatherBytes = 1024 * 1024;
+  static constexpr std::size_t kGatherBytesEach = 16 * 1024;
 
   void on_blocked(Endpoint& endpoint) override;
   void on_unblocked(Endpoint& endpoint) override;

@@ -47,6 +47,7 @@ void Sessions::on_input(Connection& connection, std::span<char>& input) {
       if (connection.state == State::open && connection.cold && connection.cold->has_stalled)
         on_resumed(connection);
       if (connection.state == State::open && paused(connection)) return;
+      if (connections_.full()) return connections_.yield(connection);
       continue;
     }
     const websocket::Event event = connection.decoder.next(input, decoder_limits_);
