@@ -112,9 +112,12 @@ PeerLink::Verdict PeerLink::on_message(const Arrival& arrival, LinkTime now) {
   if (!arrival.operations) return verdict;
   ++messages_received_;
   for (const LinkClass c : kClasses) {
+    // What is charged while there is credit may overshoot it once. Control is answers, which go beyond by
+    // what one message asked for.
+    const std::uint64_t allowed = me_.credit_bytes * (c == LinkClass::control ? 2 : 1);
+    const bool beyond = stamp.bytes[c] != 0 && received_[c] > consumed_[c] + allowed;
     received_[c] += stamp.bytes[c];
-    // One message may overshoot; whoever goes on after that does not keep to the credit.
-    if (received_[c] - stamp.bytes[c] > consumed_[c] + me_.credit_bytes) {
+    if (beyond) {
       refuse(ErrorCode::overloaded, peer_.node + " sends beyond limits.link_credit_bytes");
       return verdict;
     }

@@ -1,25 +1,42 @@
 #pragma once
 // From the bus thread to the ports: one open message per port and turn, filled with results, posted once.
-// It also knows which arrived messages of the link all ports have done with: only those are consumed, so
-// the link's credit reaches from the broker's queue into the shards'. The bus thread's.
+// Bytes posted and not yet given back are bounded per port, so a shard that stands still holds up neither
+// the link nor its siblings: above the bound an ephemeral publication is dropped and counted, a recoverable
+// one becomes its channel's latest Head once there is room again. The bus thread's.
 
-#include <cstdint>
 #include <deque>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "bus/zmq_port.hpp"
+#include "bus/zmq_probe.hpp"
 
 namespace peal::bus {
 
 class ZmqDeliveries {
  public:
-  explicit ZmqDeliveries(std::vector<ZmqPort*> ports) : lanes_(ports.size()) {
+  ZmqDeliveries(const std::vector<ZmqPort*>& ports, std::size_t bytes_max, ZmqBusProbe& probe)
+      : bytes_max_(bytes_max), probe_(probe), lanes_(ports.size()) {
     for (std::size_t i = 0; i < ports.size(); ++i) lanes_[i].port = ports[i];
   }
 
   TurnResults& results(std::uint32_t port) { return open(port).results; }
+
+  void deliver(std::uint32_t port, Alias alias, const Epoch& epoch, const PublicationView& publication) {
+    Lane& lane = lanes_[port];
+    if (has_room(lane)) [[likely]] {
+      TurnResults& to = open(port).results;
+      return to.deliver(alias, epoch, to.keep(publication));
+    }
+    if (publication.offset.value == 0) return probe_.dropped();
+    probe_.replaced_by_head();
+    HeadNotice notice;
+    notice.alias = alias;
+    notice.head = Head{epoch, publication.offset, {}};
+    lane.behind.insert_or_assign(alias.index, notice);
+  }
 
   /// Every port is told, after what it has been told so far.
   void say(const BusState& state) {
@@ -30,50 +47,44 @@ class ZmqDeliveries {
   }
 
   void post_all() {
-    for (Lane& lane : lanes_) post(lane);
+    for (std::uint32_t i = 0; i < lanes_.size(); ++i) {
+      Lane& lane = lanes_[i];
+      while (!lane.behind.empty() && has_room(lane)) {
+        open(i).results.head(lane.behind.begin()->second);
+        lane.behind.erase(lane.behind.begin());
+      }
+      post(lane);
+    }
   }
 
-  /// The next message of the link weighs this.
-  void arrived(const wire::PerClass<std::uint32_t>& bytes) {
-    ++arrivals_;
-    waiting_.push_back(bytes);
-    for (const auto value : bytes.values) waiting_bytes_ += value;
-  }
   /// A port has done with a message.
   void take_back(ResultMessage* message) {
     Lane& lane = lanes_[message->port];
-    lane.outstanding.pop_front();
+    lane.outstanding -= message->bytes;
     lane.idle.push_back(message);
   }
-  /// Calls `each` with the weights of all messages that are done.
-  template <class Each>
-  void consume(Each&& each) {
-    std::uint64_t done = arrivals_;
+
+  /// Whether some port lags so that its room is awaited.
+  bool wants_room() const {
     for (const Lane& lane : lanes_) {
-      if (!lane.outstanding.empty()) done = std::min(done, lane.outstanding.front() - 1);
-      if (lane.open != nullptr) done = std::min(done, lane.open->first_arrival - 1);
+      if (!lane.behind.empty() || lane.outstanding >= bytes_max_) return true;
     }
-    while (!waiting_.empty() && arrivals_ - waiting_.size() < done) {
-      for (const auto value : waiting_.front().values) waiting_bytes_ -= value;
-      each(waiting_.front());
-      waiting_.pop_front();
-    }
+    return false;
   }
-  /// Another link: what came on the old one no longer counts.
-  void forget() {
-    waiting_.clear();
-    waiting_bytes_ = 0;
-  }
-  std::size_t waiting_bytes() const { return waiting_bytes_; }
-  std::size_t waiting() const { return waiting_.size(); }
 
  private:
   struct Lane {
     ZmqPort* port = nullptr;
     ResultMessage* open = nullptr;
     std::vector<ResultMessage*> idle;
-    std::deque<std::uint64_t> outstanding;  ///< first arrivals of what the port has
+    std::size_t outstanding = 0;  ///< bytes posted and not given back
+    std::unordered_map<std::uint32_t, HeadNotice> behind;  ///< by alias index
   };
+
+  bool has_room(const Lane& lane) const {
+    const std::size_t gathered = lane.open == nullptr ? 0 : lane.open->results.bytes();
+    return lane.outstanding + gathered < bytes_max_;
+  }
 
   ResultMessage& open(std::uint32_t index) {
     Lane& lane = lanes_[index];
@@ -85,22 +96,20 @@ class ZmqDeliveries {
     }
     lane.open = lane.idle.back();
     lane.idle.pop_back();
-    // Without an arrival it holds up nothing.
-    lane.open->first_arrival = waiting_.empty() ? arrivals_ + 1 : arrivals_;
     return *lane.open;
   }
 
   void post(Lane& lane) {
     if (lane.open == nullptr) return;
-    lane.outstanding.push_back(lane.open->first_arrival);
+    lane.open->bytes = lane.open->results.bytes();
+    lane.outstanding += lane.open->bytes;
     lane.port->post(std::exchange(lane.open, nullptr));
   }
 
+  const std::size_t bytes_max_;
+  ZmqBusProbe& probe_;
   std::vector<Lane> lanes_;
   std::vector<std::unique_ptr<ResultMessage>> messages_;
-  std::deque<wire::PerClass<std::uint32_t>> waiting_;
-  std::size_t waiting_bytes_ = 0;
-  std::uint64_t arrivals_ = 0;
 };
 
 }  // namespace peal::bus

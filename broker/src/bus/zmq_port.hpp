@@ -35,7 +35,7 @@ struct ResultMessage {
   std::uint32_t port = 0;
   std::optional<BusState> state;
   TurnResults results;
-  std::uint64_t first_arrival = 0;
+  std::size_t bytes = 0;
 };
 
 /// What the ports of one bus and its thread share.

@@ -28,6 +28,8 @@ class ZmqBusProbe final : public runtime::Probe {
   }
   void garbage_received() { garbage_.add(); }
   void missed(std::uint64_t operations) { missed_.add(operations); }
+  void dropped() { dropped_.add(); }
+  void replaced_by_head() { replaced_.add(); }
   void handshake_failed() { handshakes_failed_.add(); }
   void connect_failed() { connects_failed_.add(); }
   void publish_refused() { refused_.add(); }
@@ -47,6 +49,9 @@ class ZmqBusProbe final : public runtime::Probe {
     counter("peal_bus_received_bytes_total", "Bytes received from brokers", bytes_received_);
     counter("peal_bus_garbage_total", "Messages of brokers that were none", garbage_);
     counter("peal_bus_missed_total", "Operations that a gap in link numbers swallowed", missed_);
+    counter("peal_bus_dropped_total", "Ephemeral publications dropped: the receiver lags", dropped_);
+    counter("peal_bus_replaced_by_head_total",
+            "Recoverable publications that a lagging receiver has to read from the log", replaced_);
     counter("peal_bus_handshakes_failed_total", "Handshakes refused or broken, as by a wrong CURVE key",
             handshakes_failed_);
     counter("peal_bus_connects_failed_total", "Attempts to connect that failed", connects_failed_);
@@ -56,7 +61,7 @@ class ZmqBusProbe final : public runtime::Probe {
 
  private:
   runtime::Counter linked_, links_, lost_, messages_sent_, bytes_sent_, messages_received_, bytes_received_,
-      garbage_, missed_, handshakes_failed_, connects_failed_, refused_, unknown_;
+      garbage_, missed_, dropped_, replaced_, handshakes_failed_, connects_failed_, refused_, unknown_;
 };
 
 }  // namespace peal::bus

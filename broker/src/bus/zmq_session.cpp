@@ -43,8 +43,8 @@ PeerLink::Verdict ZmqSession::on_message(std::string_view header, std::string_vi
                                          reader_.numbered(), reader_.has_operations()},
                                         now);
   if (!verdict.take) return verdict;
-  owner_.arrived(reader_.stamp().bytes);
   reader_.walk(*this);
+  link_.consumed(reader_.stamp().bytes);
   return verdict;
 }
 
@@ -98,9 +98,7 @@ void ZmqSession::close(LinkTime now) {
 }
 
 void ZmqSession::on_delivery(const Delivery& delivery) {
-  const std::uint32_t port = port_of(delivery.alias);
-  TurnResults& results = owner_.results(port);
-  results.deliver(from_wire(delivery.alias), delivery.epoch, results.keep(delivery.publication));
+  owner_.deliver(port_of(delivery.alias), from_wire(delivery.alias), delivery.epoch, delivery.publication);
 }
 
 void ZmqSession::on_head(const HeadNotice& notice) {

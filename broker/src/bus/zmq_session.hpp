@@ -19,8 +19,9 @@ class SessionOwner : public MessageSink {
  public:
   /// Where to put what is for a port.
   virtual TurnResults& results(std::uint32_t port) = 0;
-  /// A message was taken: the link's `consumed` is due once all ports have done with it.
-  virtual void arrived(const wire::PerClass<std::uint32_t>& bytes) = 0;
+  /// A publication for a port, as far as it has room.
+  virtual void deliver(std::uint32_t port, Alias alias, const Epoch& epoch,
+                       const PublicationView& publication) = 0;
   /// The channel of this alias keeps a log (or not).
   virtual void on_answer(std::uint32_t port, Alias alias, bool recoverable, bool refused) = 0;
 };

@@ -39,7 +39,7 @@ ZmqThread::ZmqThread(const ZmqBusConfig& config, const Limits& limits, runtime::
       incarnation_(random_number()),
       random_(random_number()),
       watches_(ports_.size()),
-      deliveries_(ports_) {
+      deliveries_(ports_, limits.link_credit_bytes, probe) {
   trouble_ = "not connected yet";
   state_ = {.linked = false, .shared = true, .detail = "connecting to " + config_.connect.front()};
 }
@@ -166,7 +166,6 @@ void ZmqThread::end_session(LinkTime now) {
   session_.reset();
   socket_.reset();
   watches_.stop();
-  deliveries_.forget();
   // Lost by itself: at once. Refused: it will not soon be otherwise.
   const bool lost = why.code == ErrorCode::broker_unavailable || why.code == ErrorCode::hello_required;
   pause_ = lost ? 0ms : std::min<std::chrono::milliseconds>(kPauseMax, pause_ * 2 + 100ms);
@@ -259,13 +258,10 @@ void ZmqThread::take_spent() {
   for (ResultMessage* message = shared_.spent.take(); message != nullptr;) {
     deliveries_.take_back(std::exchange(message, message->next));
   }
-  if (!session_) return;
-  deliveries_.consume([&](const auto& bytes) { session_->link().consumed(bytes); });
 }
 
 void ZmqThread::sleep(LinkTime now) {
-  const bool wants_room = deliveries_.waiting_bytes() > limits_.link_credit_bytes / 8 ||
-                          deliveries_.waiting() > kLinkMessagesMax / 8;
+  const bool wants_room = deliveries_.wants_room();
   shared_.wants_room.store(wants_room, std::memory_order_seq_cst);
   if (wants_room && !shared_.spent.empty()) more_ = true;
   if (more_ || !shared_.commands.empty() || stopping_.load()) return;

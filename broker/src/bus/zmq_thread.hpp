@@ -36,7 +36,10 @@ class ZmqThread final : private SessionOwner {
   // SessionOwner
   Sent send(wire::Message& message) override;
   TurnResults& results(std::uint32_t port) override { return deliveries_.results(port); }
-  void arrived(const wire::PerClass<std::uint32_t>& bytes) override { deliveries_.arrived(bytes); }
+  void deliver(std::uint32_t port, Alias alias, const Epoch& epoch,
+               const PublicationView& publication) override {
+    deliveries_.deliver(port, alias, epoch, publication);
+  }
   void on_answer(std::uint32_t port, Alias alias, bool recoverable, bool refused) override;
 
   void open_socket(LinkTime now);
