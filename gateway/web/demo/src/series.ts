@@ -4,7 +4,7 @@ import type { Reading } from "./load.ts";
 
 export const kSpan = 60_000;
 /** Readings further apart than this are not connected, in ms. */
-const kGap = 3500;
+const kGap = 5000;
 /** One unit of width is a second, one of height a percent from the top. */
 const kWidth = kSpan / 1000;
 
