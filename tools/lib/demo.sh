@@ -36,7 +36,7 @@ start_broker() {
   bus_endpoint=tcp://127.0.0.1:$bus_port
   cat >"$run_dir/broker.toml" <<END
 name = "broker"
-internal_listen = "127.0.0.1:$(free_port $((bus_port + 1)))"
+internal_listen = "127.0.0.1:0"
 control = "ipc://$socket_dir/broker.control"
 ingest = "ipc://$socket_dir/broker.ingest"
 ready_file = "$run_dir/broker.ready"
@@ -50,22 +50,25 @@ END
 
 # start_gateway NAME PORT HOST BUS: on the next free port from PORT on, said aloud.
 start_gateway() {
-  local name=$1 wanted=$2 attempt free
+  local name=$1 wanted=$2 attempt free internal
   for attempt in 1 2 3; do
     free=$(free_port "$wanted")
     [ "$free" = "$wanted" ] || note "Port $wanted is busy: $name takes $free."
-    write_gateway_config "$name" "$free" "$3" "$4"
+    internal=0 # any free one, once the usual one was refused
+    [ "$attempt" -gt 1 ] || internal=$(free_port $((free + 1)))
+    write_gateway_config "$name" "$free" "$3" "$4" "$internal"
     if start_and_await "$name" "$bin_dir/peal-gateway"; then
       gateways+=("$name")
       return 0
     fi
     grep -qi 'in use' "$run_dir/$name.log" || break
-    wanted=$((free + 1)) # somebody was faster, or holds the port without listening
+    # Somebody was faster, or holds the port without listening.
+    grep -q 'internal_listen' "$run_dir/$name.log" || wanted=$((free + 1))
   done
   die "$name did not start; its log is $run_dir/$name.log:" "$(tail -n 20 "$run_dir/$name.log")"
 }
 
-write_gateway_config() { # NAME PORT HOST BUS
+write_gateway_config() { # NAME PORT HOST BUS INTERNAL_PORT
   local hosts='' address
   if [ "$lan" = yes ]; then
     address=$(lan_address)
@@ -74,7 +77,7 @@ write_gateway_config() { # NAME PORT HOST BUS
   cat >"$run_dir/$1.toml" <<END
 name = "$1"
 listen = "$3:$2"
-internal_listen = "127.0.0.1:$(free_port $(($2 + 1)))"
+internal_listen = "127.0.0.1:$5"
 control = "ipc://$socket_dir/$1.control"
 ingest = "ipc://$socket_dir/$1.ingest"
 ready_file = "$run_dir/$1.ready"

@@ -24,26 +24,26 @@ die() {
 
 # step NAME COMMAND... : runs it with its output in a log; the log's end is shown when it fails.
 step() {
-  local name=$1 log="$log_dir/${1// /-}.log" started outcome=0
+  local name=$1 log="$log_dir/${1// /-}.log" step_began outcome=0
   shift
   mkdir -p "$log_dir"
-  started=$(now_ms)
+  step_began=$(now_ms)
   printf '%s%-28s%s' "$bold" "$name" "$plain"
   "$@" >"$log" 2>&1 </dev/null || outcome=$?
-  step_ended "$name" "$started" "$outcome"
+  step_ended "$name" "$step_began" "$outcome"
   [ "$outcome" -eq 0 ] || { tail -n 60 "$log" >&2; note "${dim}all of it: $log${plain}" >&2; }
   return "$outcome"
 }
 
 # live_step NAME COMMAND... : the same, but the output is shown as it comes.
 live_step() {
-  local name=$1 started outcome=0
+  local name=$1 step_began outcome=0
   shift
-  started=$(now_ms)
+  step_began=$(now_ms)
   printf '%s%s%s\n' "$bold" "$name" "$plain"
   "$@" </dev/null || outcome=$?
   printf '%-28s' "$name"
-  step_ended "$name" "$started" "$outcome"
+  step_ended "$name" "$step_began" "$outcome"
   return "$outcome"
 }
 
