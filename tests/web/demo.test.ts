@@ -1,4 +1,5 @@
 // The demo page as a person uses it, in a real browser against a real gateway.
+import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { BrowserContextOptions, Page } from "playwright-core";
@@ -194,5 +195,29 @@ describe("the demo page", () => {
         await page.close();
       }
     }
+  });
+
+  it("works over TLS", async () => {
+    const [key, certificate] = [join(here.bundle, ".key.pem"), join(here.bundle, ".certificate.pem")];
+    execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                             "-days", "1", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", certificate],
+                 { stdio: "ignore" });
+    const gateway = await here.gateway("gateway-1", ["--tls-certificate", certificate, "--tls-key", key]);
+    expect(gateway.origin).toMatch(/^https:/);
+    const page = await open(gateway, { ignoreHTTPSErrors: true });
+    await say(page, "in private");
+    await sees(page, ".message.mine .text", "in private");
+  });
+
+  it("works where the browser does not trust the address, as on a phone in the same network", async () => {
+    const gateway = await here.gateway("gateway-1", ["--allowed-hosts", "phone.test"]);
+    const page = await (await here.context()).newPage();
+    const complaints = complaintsOf(page);
+    await page.goto(gateway.origin.replace("127.0.0.1", "phone.test"));
+    await untilConnected(page);
+    expect(await page.evaluate(() => isSecureContext)).toBe(false);
+    await say(page, "from the phone");
+    await sees(page, ".message.mine .text", "from the phone");
+    expect(complaints).toEqual([]);
   });
 });

@@ -4,6 +4,8 @@ import { chromium, type Browser, type Page } from "playwright-core";
 const kFlags = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
+  // A name that is this machine, but none that browsers trust as they trust localhost.
+  "--host-resolver-rules=MAP phone.test 127.0.0.1",
 ];
 
 export function launch(): Promise<Browser> {

@@ -102,7 +102,8 @@ export class Gateway extends Process {
 
   /** "http://host:port", the same after every start. */
   get origin(): string {
-    return `http://${this.ready["listen"]}`;
+    const scheme = this.#flags.includes("--tls-certificate") ? "https" : "http";
+    return `${scheme}://${this.ready["listen"]}`;
   }
 }
 
