@@ -126,16 +126,19 @@ void ShardThread::pump_bus() {
   bus_has_more_ = port_->turn();
 }
 
+// With more input at hand and little gathered, sending waits for a moment: overload must lead to more
+// messages a system call, not fewer.
 void ShardThread::flush() {
   Outlet& outlet = connections_.outlet();
   if (!outlet.dirty()) {
     dirty_since_ = {};
     return;
   }
-  if (config_.flush_delay.count() > 0) {
-    if (dirty_since_ == Clock::time_point{}) dirty_since_ = now_;
-    if (now_ - dirty_since_ < config_.flush_delay) return;
-  }
+  if (dirty_since_ == Clock::time_point{}) dirty_since_ = now_;
+  const bool busy = connections_.has_ready() && outlet.gathered_bytes() < kGatherWhenBusy;
+  const Clock::duration delay = std::max<Clock::duration>(
+      config_.flush_delay, busy ? kDelayWhenBusy : std::chrono::microseconds(0));
+  if (delay.count() > 0 && now_ - dirty_since_ < delay) return;
   if (!outlet.flush_dirty(kFlushesPerTurn)) dirty_since_ = {};
 }
 

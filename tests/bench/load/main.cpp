@@ -1,4 +1,4 @@
-// The load and the report. usage: bench_load [--bin FOLDER] [--full] [SCENARIO…]
+// The load and the report. usage: bench_load [--bin FOLDER] [--full] [--tls CERTIFICATE KEY] [SCENARIO…]
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -19,7 +19,10 @@ int main(int argc, char** argv) {
       options.full = true;
     else if (argument == "--bin" && i + 1 < argc)
       options.bin = argv[++i];
-    else
+    else if (argument == "--tls" && i + 2 < argc) {
+      options.certificate = argv[++i];
+      options.key = argv[++i];
+    } else
       wanted.push_back(argument);
   }
   peal::bench::pin_to(1);

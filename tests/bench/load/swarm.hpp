@@ -34,6 +34,9 @@ class Swarm {
   bool read_until(std::uint64_t total);
   std::uint64_t bytes() const { return bytes_; }
   std::size_t ended() const { return ended_; }
+  /// Remembers how far each session is; base(i) tells it.
+  void mark() { marks_ = bytes_of_; }
+  std::uint64_t base(std::size_t i) const { return marks_[i]; }
   /// Called per read with the session's number and its bytes so far.
   std::function<void(std::size_t, std::uint64_t)> on_read;
 
@@ -47,7 +50,7 @@ class Swarm {
   std::vector<int> fds_;
   std::vector<void*> tls_sessions_;
   void* tls_context_ = nullptr;
-  std::vector<std::uint64_t> bytes_of_;
+  std::vector<std::uint64_t> bytes_of_, marks_;
   std::uint64_t bytes_ = 0;
   std::size_t ended_ = 0;
   std::vector<char> buffer_;
