@@ -50,7 +50,8 @@ Result<ChannelName> ChannelName::parse(std::string_view text) {
                   : "a channel name is 1 to 255 bytes of UTF-8 without control characters");
 }
 
-// FNV-1a with a final mix: short, the same everywhere, and good enough in its low bits for a modulus.
+// FNV-1a with a final mix: short, the same everywhere, and good enough in its low bits for a
+// modulus.
 std::uint64_t stable_hash(std::string_view name) {
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const char c : name) {

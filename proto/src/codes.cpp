@@ -21,7 +21,9 @@ constexpr std::array kCloses = {
 
 }  // namespace
 
-const ErrorInfo& info(ErrorCode code) { return kErrors[static_cast<std::size_t>(code)]; }
+const ErrorInfo& info(ErrorCode code) {
+  return kErrors[static_cast<std::size_t>(code)];
+}
 
 std::optional<ErrorCode> error_code_from_name(std::string_view name) {
   const auto* found = std::ranges::find(kErrors, name, &ErrorInfo::name);
@@ -29,13 +31,17 @@ std::optional<ErrorCode> error_code_from_name(std::string_view name) {
   return static_cast<ErrorCode>(found - kErrors.begin());
 }
 
-std::span<const ErrorInfo> error_code_table() { return kErrors; }
+std::span<const ErrorInfo> error_code_table() {
+  return kErrors;
+}
 
 const CloseInfo& info(CloseCode code) {
   const auto number = static_cast<std::uint16_t>(code);
   return *std::ranges::find(kCloses, number, &CloseInfo::number);
 }
 
-std::span<const CloseInfo> close_code_table() { return kCloses; }
+std::span<const CloseInfo> close_code_table() {
+  return kCloses;
+}
 
 }  // namespace peal

@@ -9,7 +9,8 @@ namespace {
 std::size_t after_code_point(std::string_view text, std::size_t i) {
   const auto lead = static_cast<unsigned char>(text[i++]);
   if (lead < 0xC0U) return i;
-  while (i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80U) ++i;
+  while (i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80U)
+    ++i;
   return i;
 }
 
@@ -19,8 +20,8 @@ bool glob_matches(std::string_view pattern, std::string_view name) {
   constexpr std::size_t kNone = ~std::size_t{0};
   std::size_t p = 0;
   std::size_t n = 0;
-  std::size_t star = kNone;     // the last star met …
-  std::size_t star_end = 0;     // … and where the bytes it stands for end so far
+  std::size_t star = kNone;  // the last star met …
+  std::size_t star_end = 0;  // … and where the bytes it stands for end so far
   while (n < name.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;
@@ -40,7 +41,8 @@ bool glob_matches(std::string_view pattern, std::string_view name) {
       return false;
     }
   }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
+  while (p < pattern.size() && pattern[p] == '*')
+    ++p;
   return p == pattern.size();
 }
 

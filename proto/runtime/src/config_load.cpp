@@ -324,6 +324,7 @@ class ConfigLoader {
   void apply_variable(const std::string& name, std::string_view text) {
     if (name == kFileVariable) return;
     std::vector<std::string> names = {kFileVariable};
+    names.reserve(parts_.fields.size() + 1);
     for (const ConfigField& field : parts_.fields) {
       names.push_back(variable_name(field.key));
       if (names.back() != name) continue;

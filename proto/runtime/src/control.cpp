@@ -79,7 +79,7 @@ struct ControlServer::Impl {
   void read_commands();
   void read_ingest();
   void on_command(Frames& frames);
-  void dispatch(const ControlCommand& command, ControlReply reply);
+  void dispatch(const ControlCommand& command, const ControlReply& reply);
   void on_publication(Frames& frames);
   void refuse_publication(const Error& error);
   void flush_replies();
@@ -238,7 +238,7 @@ void ControlServer::Impl::on_command(Frames& frames) {
   dispatch(*command, reply_to(id));
 }
 
-void ControlServer::Impl::dispatch(const ControlCommand& command, ControlReply reply) {
+void ControlServer::Impl::dispatch(const ControlCommand& command, const ControlReply& reply) {
   const auto handler = handlers.find(command.action);
   if (handler == handlers.end()) {
     return reply.error(fail(ErrorCode::action_unknown, "no action \"" + command.action + "\""));

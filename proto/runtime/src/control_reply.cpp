@@ -65,7 +65,7 @@ void ControlReply::Impl::send(std::string text, std::optional<ErrorCode> code) {
   queue_->push({client_, delimiter_, std::move(text), code});
 }
 
-void ControlReply::result(std::string json) const {
+void ControlReply::result(std::string_view json) const {
   impl_->result(json);
 }
 void ControlReply::error(const Error& error) const {

@@ -133,8 +133,8 @@ struct ZapAllowList::Impl {
   std::thread thread;
 };
 
-ZapAllowList::ZapAllowList(void* context, std::vector<std::string> allowed_keys, Logger logger,
-                           ProbeRegistry& probes)
+ZapAllowList::ZapAllowList(void* context, const std::vector<std::string>& allowed_keys,
+                           Logger logger, ProbeRegistry& probes)
     : impl_(std::make_unique<Impl>(context, std::move(logger), probes)) {
   for (const std::string& text : allowed_keys) {
     Key key{};

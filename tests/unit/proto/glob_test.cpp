@@ -44,7 +44,9 @@ TEST(Glob, AQuestionMarkStandsForOneCodePoint) {
   EXPECT_TRUE(glob_matches("?", "\xF0\x9F\x94\x94"));
   EXPECT_FALSE(glob_matches("??", "\xF0\x9F\x94\x94"));
   EXPECT_FALSE(glob_matches("*??", "\xF0\x9F\x94\x94"));
-  EXPECT_TRUE(glob_matches("*?b", "\xC3\xA9" "b"));
+  EXPECT_TRUE(glob_matches("*?b",
+                           "\xC3\xA9"
+                           "b"));
   EXPECT_TRUE(glob_matches("room:?", "room:1"));
   EXPECT_FALSE(glob_matches("room:?", "room:12"));
 }
@@ -69,8 +71,10 @@ TEST(Glob, AgreesWithItsDefinition) {
   int matched = 0;
   for (int i = 0; i < 50'000; ++i) {
     std::string pattern, name;
-    for (auto n = random() % 7; n > 0; --n) pattern += "ab*?"[random() % 4];
-    for (auto n = random() % 8; n > 0; --n) name += "ab"[random() % 2];
+    for (auto n = random() % 7; n > 0; --n)
+      pattern += "ab*?"[random() % 4];
+    for (auto n = random() % 8; n > 0; --n)
+      name += "ab"[random() % 2];
     const bool expected = naive(pattern, name);
     matched += expected ? 1 : 0;
     ASSERT_EQ(glob_matches(pattern, name), expected) << pattern << " on " << name;
@@ -80,11 +84,13 @@ TEST(Glob, AgreesWithItsDefinition) {
 
 TEST(Glob, AHostileNameCostsLittle) {
   std::string pattern;
-  for (int i = 0; i < 80; ++i) pattern += "*a";
+  for (int i = 0; i < 80; ++i)
+    pattern += "*a";
   pattern += "*b";
   const std::string name(255, 'a');
   const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < 1000; ++i) ASSERT_FALSE(glob_matches(pattern, name));
+  for (int i = 0; i < 1000; ++i)
+    ASSERT_FALSE(glob_matches(pattern, name));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// What is said on the bus between whoever watches and publishes (a shard, a monitor, the CLI) and a core:
-// the same structs on a port (peal/bus/bus_port.hpp), in the core, and in the wire codec (bus_wire.hpp).
-// Views borrow: they are valid during the call or callback that hands them over.
+// What is said on the bus between whoever watches and publishes (a shard, a monitor, the CLI) and a
+// core: the same structs on a port (peal/bus/bus_port.hpp), in the core, and in the wire codec
+// (bus_wire.hpp). Views borrow: they are valid during the call or callback that hands them over.
 
 #include <cstdint>
 #include <optional>
@@ -14,8 +14,9 @@
 
 namespace peal::bus {
 
-/// A channel's number on one port, chosen by its owner: dense `index`, and a `generation` that differs
-/// each time an index is used again, so that what was on its way to the old channel is told apart.
+/// A channel's number on one port, chosen by its owner: dense `index`, and a `generation` that
+/// differs each time an index is used again, so that what was on its way to the old channel is told
+/// apart.
 struct Alias {
   std::uint32_t index = 0;
   std::uint32_t generation = 0;
@@ -29,8 +30,10 @@ struct PublishRequest {
   RequestId id = 0;
   std::string_view channel;  ///< a valid channel name
   PublicationView publication;
-  std::optional<Position> expect;    ///< append only if this is the position (with a key: the key's last)
-  std::optional<Sequence> previous;  ///< append only if this is the sequence remembered of the source
+  std::optional<Position>
+      expect;  ///< append only if this is the position (with a key: the key's last)
+  std::optional<Sequence>
+      previous;  ///< append only if this is the sequence remembered of the source
   std::string_view idempotency_key;
 };
 
@@ -47,35 +50,37 @@ struct ReadRequest {
 /// One publication for one watched channel. Valid during the callback.
 struct Delivery {
   Alias alias;
-  Epoch epoch;                   ///< counts only when publication.offset is not 0
-  PublicationView publication;   ///< offset 0: the channel is ephemeral
+  Epoch epoch;                  ///< counts only when publication.offset is not 0
+  PublicationView publication;  ///< offset 0: the channel is ephemeral
 };
 
-/// Where a watched channel's log stands: the answer to a watch, or a later change of epoch, or "pull".
+/// Where a watched channel's log stands: the answer to a watch, or a later change of epoch, or
+/// "pull".
 struct HeadNotice {
   Alias alias;
-  bool answer = false;        ///< the answer to watch, or to the re-watch after a link came back
-  std::optional<Head> head;   ///< none: the channel is ephemeral
-  std::optional<Error> error; ///< the watch was refused; the alias is free again
+  bool answer = false;         ///< the answer to watch, or to the re-watch after a link came back
+  std::optional<Head> head;    ///< none: the channel is ephemeral
+  std::optional<Error> error;  ///< the watch was refused; the alias is free again
 };
 
 /// What became of a publish.
 struct Published {
   RequestId id = 0;
   enum class Status : std::uint8_t { ok, refused, unknown } status = Status::ok;
-  std::optional<Position> position;  ///< ok on a recoverable channel; refused by `expect`: the current one
-  bool duplicate = false;            ///< ok, but it had been appended before
-  std::optional<Sequence> last;      ///< with duplicate or sequence_gap: the sequence remembered
-  std::optional<Error> error;        ///< refused or unknown: why
+  std::optional<Position>
+      position;            ///< ok on a recoverable channel; refused by `expect`: the current one
+  bool duplicate = false;  ///< ok, but it had been appended before
+  std::optional<Sequence> last;  ///< with duplicate or sequence_gap: the sequence remembered
+  std::optional<Error> error;    ///< refused or unknown: why
 };
 
 /// A stretch of a log. Holes inside (after, to] are authoritative: nothing is there any more.
 struct Page {
   RequestId id = 0;
   std::optional<Error> error;
-  Head head;       ///< as of this page
-  Offset after;    ///< the range this page covers: above `after` …
-  Offset to;       ///< … up to and including `to`
+  Head head;     ///< as of this page
+  Offset after;  ///< the range this page covers: above `after` …
+  Offset to;     ///< … up to and including `to`
   std::span<const PublicationView> publications;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
-// A channel's name: 1-255 bytes of UTF-8 without control characters (C0, DEL, C1). Everything else is the
-// application's. `validate` is for hot paths that hold only a view; ChannelName owns a checked name.
+// A channel's name: 1-255 bytes of UTF-8 without control characters (C0, DEL, C1). Everything else
+// is the application's. `validate` is for hot paths that hold only a view; ChannelName owns a
+// checked name.
 
 #include <cstdint>
 #include <functional>

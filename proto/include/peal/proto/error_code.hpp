@@ -10,46 +10,46 @@
 namespace peal {
 
 // X(name, temporary, http_status, meaning)
-#define PEAL_ERROR_CODES(X)                                                                       \
-  X(command_invalid, false, 400, "The message is not a command: broken JSON or a wrong field")   \
-  X(action_unknown, false, 400, "No such action")                                                \
-  X(channel_name_invalid, false, 400, "1 to 255 bytes of UTF-8 without control characters")      \
-  X(message_invalid, false, 400, "The message is not valid JSON")                                \
-  X(message_too_large, false, 413, "The message is larger than limits.message_bytes_max")        \
-  X(permission_denied, false, 403, "No channel rule allows this")                                \
-  X(token_invalid, false, 401, "The key or token is not known here")                             \
-  X(origin_refused, false, 403, "This Origin is not in allowed_origins")                         \
-  X(host_refused, false, 421, "This Host is not in allowed_hosts")                               \
-  X(not_found, false, 404, "Nothing is here")                                                    \
-  X(method_not_allowed, false, 405, "This path does not take that method")                       \
-  X(not_acceptable, false, 406, "None of the accepted types can be served")                      \
-  X(length_required, false, 411, "The request needs a length")                                   \
-  X(header_too_large, false, 431, "The request header is larger than limits.header_bytes_max")   \
-  X(body_too_large, false, 413, "The body is larger than its limit")                             \
-  X(request_invalid, false, 400, "Not a valid HTTP request")                                     \
-  X(request_timeout, true, 408, "The request did not arrive within its deadline")                \
-  X(upgrade_required, false, 426, "This path speaks WebSocket")                                  \
-  X(subscriptions_max, false, 429, "The session has limits.subscriptions_max subscriptions")     \
-  X(commands_pending_max, true, 429, "Too many unanswered commands")                             \
-  X(channels_per_publish_max, false, 400, "More channels than limits.channels_per_publish_max")  \
-  X(publish_rate_max, true, 429, "More commands a second than limits.commands_per_second_max")   \
-  X(sessions_max, true, 503, "The gateway has limits.sessions_max sessions")                     \
-  X(publish_outcome_unknown, true, 504, "It may or may not have been appended")                  \
-  X(broker_unavailable, true, 503, "No broker can be reached; nothing was appended")             \
-  X(overloaded, true, 503, "A queue is full; nothing was appended")                              \
-  X(not_ready, true, 503, "Starting; try again")                                                 \
-  X(draining, true, 503, "Stopping; connect to another gateway")                                 \
-  X(expectation_failed, false, 412, "The position is not the expected one")                      \
-  X(sequence_gap, true, 409, "previous is not the sequence remembered of this source")           \
-  X(idempotency_conflict, false, 422, "The Idempotency-Key was used with another body")          \
-  X(position_lost, false, 410, "The log no longer covers that position")                         \
-  X(not_recoverable, false, 400, "The channel keeps no log: it has no position")                 \
-  X(hello_required, true, 400, "The link has not said Hello")                                    \
-  X(version_unsupported, false, 400, "No common version of the bus protocol")                    \
-  X(cluster_mismatch, false, 400, "The other side belongs to another cluster")                   \
-  X(session_not_found, false, 404, "No such session here")                                       \
-  X(config_invalid, false, 400, "The configuration is not usable")                               \
-  X(hook_failed, true, 500, "The application's hook failed or missed its deadline")              \
+#define PEAL_ERROR_CODES(X)                                                                     \
+  X(command_invalid, false, 400, "The message is not a command: broken JSON or a wrong field")  \
+  X(action_unknown, false, 400, "No such action")                                               \
+  X(channel_name_invalid, false, 400, "1 to 255 bytes of UTF-8 without control characters")     \
+  X(message_invalid, false, 400, "The message is not valid JSON")                               \
+  X(message_too_large, false, 413, "The message is larger than limits.message_bytes_max")       \
+  X(permission_denied, false, 403, "No channel rule allows this")                               \
+  X(token_invalid, false, 401, "The key or token is not known here")                            \
+  X(origin_refused, false, 403, "This Origin is not in allowed_origins")                        \
+  X(host_refused, false, 421, "This Host is not in allowed_hosts")                              \
+  X(not_found, false, 404, "Nothing is here")                                                   \
+  X(method_not_allowed, false, 405, "This path does not take that method")                      \
+  X(not_acceptable, false, 406, "None of the accepted types can be served")                     \
+  X(length_required, false, 411, "The request needs a length")                                  \
+  X(header_too_large, false, 431, "The request header is larger than limits.header_bytes_max")  \
+  X(body_too_large, false, 413, "The body is larger than its limit")                            \
+  X(request_invalid, false, 400, "Not a valid HTTP request")                                    \
+  X(request_timeout, true, 408, "The request did not arrive within its deadline")               \
+  X(upgrade_required, false, 426, "This path speaks WebSocket")                                 \
+  X(subscriptions_max, false, 429, "The session has limits.subscriptions_max subscriptions")    \
+  X(commands_pending_max, true, 429, "Too many unanswered commands")                            \
+  X(channels_per_publish_max, false, 400, "More channels than limits.channels_per_publish_max") \
+  X(publish_rate_max, true, 429, "More commands a second than limits.commands_per_second_max")  \
+  X(sessions_max, true, 503, "The gateway has limits.sessions_max sessions")                    \
+  X(publish_outcome_unknown, true, 504, "It may or may not have been appended")                 \
+  X(broker_unavailable, true, 503, "No broker can be reached; nothing was appended")            \
+  X(overloaded, true, 503, "A queue is full; nothing was appended")                             \
+  X(not_ready, true, 503, "Starting; try again")                                                \
+  X(draining, true, 503, "Stopping; connect to another gateway")                                \
+  X(expectation_failed, false, 412, "The position is not the expected one")                     \
+  X(sequence_gap, true, 409, "previous is not the sequence remembered of this source")          \
+  X(idempotency_conflict, false, 422, "The Idempotency-Key was used with another body")         \
+  X(position_lost, false, 410, "The log no longer covers that position")                        \
+  X(not_recoverable, false, 400, "The channel keeps no log: it has no position")                \
+  X(hello_required, true, 400, "The link has not said Hello")                                   \
+  X(version_unsupported, false, 400, "No common version of the bus protocol")                   \
+  X(cluster_mismatch, false, 400, "The other side belongs to another cluster")                  \
+  X(session_not_found, false, 404, "No such session here")                                      \
+  X(config_invalid, false, 400, "The configuration is not usable")                              \
+  X(hook_failed, true, 500, "The application's hook failed or missed its deadline")             \
   X(internal_error, true, 500, "A defect of Peal; see the log")
 
 enum class ErrorCode : std::uint8_t {

@@ -1,8 +1,8 @@
 #pragma once
 // simdjson's one door. `validate` checks a whole document (syntax, UTF-8, escapes, lone surrogates,
-// depth) and keeps nothing; JsonReader walks an object's fields and gives each value's raw bytes, so
-// that a message inside a command is validated once and passed through byte for byte.
-// Not thread safe: one per thread (it owns the parser's buffers).
+// depth) and keeps nothing; JsonReader walks an object's fields and gives each value's raw bytes,
+// so that a message inside a command is validated once and passed through byte for byte. Not thread
+// safe: one per thread (it owns the parser's buffers).
 
 #include <cstdint>
 #include <memory>
@@ -30,9 +30,9 @@ class JsonReader {
   /// Whether `text` is one whole valid JSON value no deeper than `depth_max`.
   Result<void> validate(std::string_view text, std::size_t depth_max = 1024);
 
-  /// The top-level fields of the object `text`, in order, duplicates included. `text` must have passed
-  /// `validate` (or be a `raw` of one that has). The vector and its keys live until the next `fields`;
-  /// the raws as long as `text`.
+  /// The top-level fields of the object `text`, in order, duplicates included. `text` must have
+  /// passed `validate` (or be a `raw` of one that has). The vector and its keys live until the next
+  /// `fields`; the raws as long as `text`.
   Result<std::vector<JsonField>*> fields(std::string_view text);
   /// The elements of the array `text`, likewise.
   Result<std::vector<std::string_view>*> elements(std::string_view text);

@@ -1,6 +1,6 @@
 #pragma once
-// Every limit of a process, by name, with its default. Each is a key of [limits] in the config and is
-// named in the error that hitting it gives. Bytes are bytes; durations are std::chrono.
+// Every limit of a process, by name, with its default. Each is a key of [limits] in the config and
+// is named in the error that hitting it gives. Bytes are bytes; durations are std::chrono.
 
 #include <chrono>
 #include <cstddef>

@@ -1,7 +1,8 @@
 #pragma once
-// Where something is in a channel's log: {epoch, offset}. An epoch is 8 of [0-9A-Za-z] and names one
-// unbroken life of the log; offsets count from 1 within it, up to 2^53 - 1 so that JavaScript can hold
-// them. Head is what a recoverable channel says of itself; no Head means the channel is ephemeral.
+// Where something is in a channel's log: {epoch, offset}. An epoch is 8 of [0-9A-Za-z] and names
+// one unbroken life of the log; offsets count from 1 within it, up to 2^53 - 1 so that JavaScript
+// can hold them. Head is what a recoverable channel says of itself; no Head means the channel is
+// ephemeral.
 
 #include <array>
 #include <compare>
@@ -50,7 +51,8 @@ struct Head {
   friend bool operator==(const Head&, const Head&) = default;
 
   Position position() const { return {epoch, top}; }
-  /// Whether a client at `since` can get all it missed (DESIGN: epoch equal, floor <= since <= top).
+  /// Whether a client at `since` can get all it missed (DESIGN: epoch equal, floor <= since <=
+  /// top).
   bool covers(const Position& since) const {
     return since.epoch == epoch && floor <= since.offset && since.offset <= top;
   }

@@ -1,7 +1,8 @@
 #pragma once
-// A publication as every room sees it. PublicationView borrows: its bytes belong to whoever calls and
-// are valid during the call (or, from BusPort callbacks, during the callback); who keeps something
-// copies it into a Publication. The payload is never re-serialised: the bytes that came in go out.
+// A publication as every room sees it. PublicationView borrows: its bytes belong to whoever calls
+// and are valid during the call (or, from BusPort callbacks, during the callback); who keeps
+// something copies it into a Publication. The payload is never re-serialised: the bytes that came
+// in go out.
 
 #include <chrono>
 #include <cstdint>
@@ -27,16 +28,16 @@ struct Sequence {
 template <class Text>
 struct BasicPublication {
   Kind kind = Kind::value;
-  Offset offset{};      ///< 0 on ephemeral channels and before it is appended
-  Text payload{};       ///< the bytes as they came; JSON when `type` is empty
-  Text key{};           ///< empty: none
-  Text type{};          ///< content type; empty: JSON
-  Text tags{};          ///< a JSON object, or empty
-  Text source{};        ///< the producer's name; empty: none
-  Sequence sequence{};  ///< counts only with `source`
-  Text origin{};        ///< who published, "user/session"; empty: not told
+  Offset offset{};           ///< 0 on ephemeral channels and before it is appended
+  Text payload{};            ///< the bytes as they came; JSON when `type` is empty
+  Text key{};                ///< empty: none
+  Text type{};               ///< content type; empty: JSON
+  Text tags{};               ///< a JSON object, or empty
+  Text source{};             ///< the producer's name; empty: none
+  Sequence sequence{};       ///< counts only with `source`
+  Text origin{};             ///< who published, "user/session"; empty: not told
   std::int64_t time_ms = 0;  ///< informative; milliseconds of Unix time, 0: unknown
-  Text unknown_fields{};       ///< wire bytes of fields this version does not know, passed through
+  Text unknown_fields{};     ///< wire bytes of fields this version does not know, passed through
 };
 
 using PublicationView = BasicPublication<std::string_view>;
@@ -44,12 +45,15 @@ using Publication = BasicPublication<std::string>;
 
 template <class To, class From>
 BasicPublication<To> convert(const BasicPublication<From>& from) {
-  return {from.kind,       from.offset,    To(from.payload),
-          To(from.key),    To(from.type),  To(from.tags),
-          To(from.source), from.sequence,  To(from.origin),
-          from.time_ms,    To(from.unknown_fields)};
+  return {from.kind,       from.offset,   To(from.payload),       To(from.key),
+          To(from.type),   To(from.tags), To(from.source),        from.sequence,
+          To(from.origin), from.time_ms,  To(from.unknown_fields)};
 }
-inline PublicationView view_of(const Publication& p) { return convert<std::string_view>(p); }
-inline Publication copy_of(const PublicationView& p) { return convert<std::string>(p); }
+inline PublicationView view_of(const Publication& p) {
+  return convert<std::string_view>(p);
+}
+inline Publication copy_of(const PublicationView& p) {
+  return convert<std::string>(p);
+}
 
 }  // namespace peal

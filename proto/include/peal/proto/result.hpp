@@ -1,7 +1,7 @@
 #pragma once
-// Result<T>: a value, or an Error that the caller must look at. Expected failures (a refused command, a
-// lost link, bad input) are values; exceptions are for start-up and for what cannot happen.
-// Built on boost::system::result, which is the one place of proto that includes Boost.
+// Result<T>: a value, or an Error that the caller must look at. Expected failures (a refused
+// command, a lost link, bad input) are values; exceptions are for start-up and for what cannot
+// happen. Built on boost::system::result, which is the one place of proto that includes Boost.
 
 #include <boost/system/result.hpp>
 #include <string>
@@ -28,6 +28,8 @@ template <class T>
 using Result = boost::system::result<T, Error>;
 
 /// `return fail(ErrorCode::channel_name_invalid, "…");`
-inline Error fail(ErrorCode code, std::string message) { return Error{code, std::move(message)}; }
+inline Error fail(ErrorCode code, std::string message) {
+  return Error{code, std::move(message)};
+}
 
 }  // namespace peal

@@ -25,7 +25,7 @@ class ControlReply {
  public:
   struct Impl;
   explicit ControlReply(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-  void result(std::string json) const;
+  void result(std::string_view json) const;
   void error(const Error& error) const;
 
  private:

@@ -51,7 +51,7 @@ Result<void> apply_curve_client(void* socket, const CurveConfig& config);
 /// the context.
 class ZapAllowList {
  public:
-  ZapAllowList(void* context, std::vector<std::string> allowed_keys, Logger logger,
+  ZapAllowList(void* context, const std::vector<std::string>& allowed_keys, Logger logger,
                ProbeRegistry& probes);
   ~ZapAllowList();
   ZapAllowList(const ZapAllowList&) = delete;

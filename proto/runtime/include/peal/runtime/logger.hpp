@@ -1,7 +1,7 @@
 #pragma once
-// What a process says: one line an event, a message and named fields, as text or JSON. A Logger is a
-// cheap handle passed in by whoever owns a component; it carries that component's prefix. Any thread.
-// spdlog is behind it; tests give a LogCapture and read what was said.
+// What a process says: one line an event, a message and named fields, as text or JSON. A Logger is
+// a cheap handle passed in by whoever owns a component; it carries that component's prefix. Any
+// thread. spdlog is behind it; tests give a LogCapture and read what was said.
 
 #include <concepts>
 #include <cstdint>
@@ -34,8 +34,8 @@ struct LogField {
   template <std::signed_integral T>
   LogField(std::string_view k, T v) : key(k), value(std::int64_t{v}) {}
   template <std::unsigned_integral T>
-    requires(!std::same_as<T, bool>)
-  LogField(std::string_view k, T v) : key(k), value(std::uint64_t{v}) {}
+  requires(!std::same_as<T, bool>) LogField(std::string_view k, T v)
+      : key(k), value(std::uint64_t{v}) {}
 };
 using LogFields = std::initializer_list<LogField>;
 
@@ -63,10 +63,18 @@ class Logger {
   void log(LogLevel level, std::string_view message, LogFields fields = {}) const {
     if (enabled(level)) backend_->write(level, prefix_, message, fields);
   }
-  void debug(std::string_view message, LogFields fields = {}) const { log(LogLevel::debug, message, fields); }
-  void info(std::string_view message, LogFields fields = {}) const { log(LogLevel::info, message, fields); }
-  void warn(std::string_view message, LogFields fields = {}) const { log(LogLevel::warn, message, fields); }
-  void error(std::string_view message, LogFields fields = {}) const { log(LogLevel::error, message, fields); }
+  void debug(std::string_view message, LogFields fields = {}) const {
+    log(LogLevel::debug, message, fields);
+  }
+  void info(std::string_view message, LogFields fields = {}) const {
+    log(LogLevel::info, message, fields);
+  }
+  void warn(std::string_view message, LogFields fields = {}) const {
+    log(LogLevel::warn, message, fields);
+  }
+  void error(std::string_view message, LogFields fields = {}) const {
+    log(LogLevel::error, message, fields);
+  }
 
  private:
   std::shared_ptr<LogBackend> backend_;

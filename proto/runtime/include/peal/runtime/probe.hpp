@@ -1,6 +1,6 @@
 #pragma once
-// Metrics. A component has one Probe whose methods are past-tense events; its owner thread counts with
-// Counter (one writer, no lock), and a scrape from any thread reads them through `collect`.
+// Metrics. A component has one Probe whose methods are past-tense events; its owner thread counts
+// with Counter (one writer, no lock), and a scrape from any thread reads them through `collect`.
 // Registry::text() is what /metrics and the control socket's `stats` show.
 
 #include <atomic>
@@ -34,8 +34,10 @@ using Labels = std::initializer_list<std::pair<std::string_view, std::string_vie
 class MetricSink {
  public:
   virtual ~MetricSink() = default;
-  virtual void counter(std::string_view name, std::string_view help, double value, Labels labels = {}) = 0;
-  virtual void gauge(std::string_view name, std::string_view help, double value, Labels labels = {}) = 0;
+  virtual void counter(std::string_view name, std::string_view help, double value,
+                       Labels labels = {}) = 0;
+  virtual void gauge(std::string_view name, std::string_view help, double value,
+                     Labels labels = {}) = 0;
 };
 
 class Probe {

@@ -1,8 +1,8 @@
 #pragma once
-// The life of a process, alike for every one: starting -> ready <-> not ready -> draining -> stopped.
-// Owns the signals (SIGTERM, SIGINT: drain; a second one: hurry; SIGHUP: reload), the internal HTTP
-// listener (/healthz /readyz /metrics /version) and the ready file. The App gives it callbacks;
-// they run on the thread that called `run`.
+// The life of a process, alike for every one: starting -> ready <-> not ready -> draining ->
+// stopped. Owns the signals (SIGTERM, SIGINT: drain; a second one: hurry; SIGHUP: reload), the
+// internal HTTP listener (/healthz /readyz /metrics /version) and the ready file. The App gives it
+// callbacks; they run on the thread that called `run`.
 
 #include <chrono>
 #include <functional>
@@ -45,7 +45,8 @@ class Process {
   Process(ProcessConfig config, ProbeRegistry& probes, Logger logger);
   ~Process();
 
-  /// Binds the internal listener (an error names address and reason). Blocks the signals: call before any thread is made.
+  /// Binds the internal listener (an error names address and reason). Blocks the signals: call
+  /// before any thread is made.
   Result<void> start(ProcessCallbacks callbacks);
   /// Waits for signals until drained or hurried; returns the exit code.
   int run();
