@@ -1,12 +1,12 @@
 #pragma once
-// What every Bus driver has to do, written once. A driver's test file instantiates BusSuite (and, when it
-// has links that can be cut, LinkedBusSuite) with a factory:
+// What every Bus driver has to do, written once. A driver's test file instantiates BusSuite (and,
+// when it has links that can be cut, LinkedBusSuite) with a factory:
 //
 //   INSTANTIATE_TEST_SUITE_P(Zmq, BusSuite, testing::Values(BusDriverParam{"zmq", make_driver}),
 //                            driver_name);
 //
-// Nodes are shards: each has its own thread and port. Whether they sit on one bus or on several that meet
-// at a broker is the driver's business. Channels that begin with "log:" are recoverable.
+// Nodes are shards: each has its own thread and port. Whether they sit on one bus or on several
+// that meet at a broker is the driver's business. Channels that begin with "log:" are recoverable.
 
 #include <gtest/gtest.h>
 
@@ -30,11 +30,13 @@ class BusDriver {
   /// Bus::stop of all buses; nodes still turn.
   virtual void stop() = 0;
 
-  /// A channel whose core does not run on that node's thread: a test that stalls the node may use it.
+  /// A channel whose core does not run on that node's thread: a test that stalls the node may use
+  /// it.
   virtual std::string channel_away_from(std::size_t, std::string prefix) { return prefix; }
 
   // Only of drivers that instantiate LinkedBusSuite:
-  /// The link is lost in a way that both ends can notice at once. What the cores held may be lost too.
+  /// The link is lost in a way that both ends can notice at once. What the cores held may be lost
+  /// too.
   virtual void cut() { ADD_FAILURE() << "this driver has no link"; }
   /// After cut or freeze: the link can be made again.
   virtual void heal() { ADD_FAILURE() << "this driver has no link"; }

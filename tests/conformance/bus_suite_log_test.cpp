@@ -1,4 +1,5 @@
-// The part of the suite about recoverable channels: heads, pages, conditions, and a feed joined to live.
+// The part of the suite about recoverable channels: heads, pages, conditions, and a feed joined to
+// live.
 #include <algorithm>
 #include <future>
 #include <random>
@@ -139,8 +140,8 @@ TEST_P(BusSuite, AFeedJoinsThePastToLiveWithoutGapOrDuplicate) {
   }
   for (std::size_t i = 0; i < kReaders; ++i) {
     FeedReader& reader = *readers[i];
-    EXPECT_TRUE(node(1 + i).heard(
-        [&](const RecordingSink&) { return reader.values.size() >= kMessages; }));
+    EXPECT_TRUE(
+        node(1 + i).heard([&](const RecordingSink&) { return reader.values.size() >= kMessages; }));
     node(1 + i).with([&](auto&, auto&) {
       EXPECT_EQ(reader.broken, "");
       EXPECT_EQ(reader.resets, 0U);
@@ -152,8 +153,8 @@ TEST_P(BusSuite, AFeedJoinsThePastToLiveWithoutGapOrDuplicate) {
   }
 }
 
-// Above its credit a stalled reader isn't sent recoverable publications but told to pull; the log then
-// gives it every one.
+// Above its credit a stalled reader isn't sent recoverable publications but told to pull; the log
+// then gives it every one.
 TEST_P(BusSuite, AStalledReaderOfALogLosesNothing) {
   constexpr int kMessages = 4000;
   Limits limits;

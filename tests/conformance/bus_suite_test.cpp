@@ -11,13 +11,15 @@ namespace peal::bus::test {
 using Status = Published::Status;
 
 BusSuite::~BusSuite() {
-  for (auto& node : nodes_) node->stop();
+  for (auto& node : nodes_)
+    node->stop();
   driver_.reset();  // it may still wake the nodes
 }
 
 void BusSuite::start(std::size_t nodes, const Limits& limits) {
   std::vector<std::unique_ptr<BusNode>> made;
-  for (std::size_t i = 0; i < nodes; ++i) made.push_back(std::make_unique<BusNode>());
+  for (std::size_t i = 0; i < nodes; ++i)
+    made.push_back(std::make_unique<BusNode>());
   start(std::move(made), limits);
 }
 
@@ -101,7 +103,8 @@ TEST_P(BusSuite, EveryWatcherHearsOneOrderUnderConcurrentPublishers) {
   start(4);
   const std::vector<std::string> channels{"order:a", "order:b", "order:c"};
   for (std::size_t i = 0; i < size(); ++i) {
-    for (std::uint32_t c = 0; c < channels.size(); ++c) watch_and_wait(i, {c, 1}, channels[c]);
+    for (std::uint32_t c = 0; c < channels.size(); ++c)
+      watch_and_wait(i, {c, 1}, channels[c]);
   }
   std::vector<std::thread> publishers;
   for (std::size_t p = 0; p < size(); ++p) {
@@ -114,14 +117,16 @@ TEST_P(BusSuite, EveryWatcherHearsOneOrderUnderConcurrentPublishers) {
       }
     });
   }
-  for (auto& publisher : publishers) publisher.join();
+  for (auto& publisher : publishers)
+    publisher.join();
   for (std::size_t i = 0; i < size(); ++i) {
     ASSERT_TRUE(node(i).heard(
         [&](const RecordingSink& sink) { return sink.heard.size() == size() * kMessages; }));
   }
   for (std::uint32_t c = 0; c < channels.size(); ++c) {
     const auto order = payloads(0, {c, 1});
-    for (std::size_t i = 1; i < size(); ++i) EXPECT_EQ(payloads(i, {c, 1}), order) << channels[c];
+    for (std::size_t i = 1; i < size(); ++i)
+      EXPECT_EQ(payloads(i, {c, 1}), order) << channels[c];
     std::map<std::string, int> last;
     for (const std::string& payload : order) {
       const auto colon = payload.find(':');
@@ -136,7 +141,8 @@ TEST_P(BusSuite, EveryWatcherHearsOneOrderUnderConcurrentPublishers) {
 TEST_P(BusSuite, OutcomesComeOnceEachInTheOrderOfThePublishes) {
   start(2);
   node(0).with([&](BusPort& port, auto&) {
-    for (RequestId id = 1; id <= 500; ++id) port.publish(publish_request("outcomes", "x", id));
+    for (RequestId id = 1; id <= 500; ++id)
+      port.publish(publish_request("outcomes", "x", id));
   });
   ASSERT_TRUE(node(0).heard([](const RecordingSink& sink) { return sink.outcomes.size() == 500; }));
   node(0).with([](auto&, RecordingSink& sink) {
@@ -153,7 +159,8 @@ class GateSink final : public RecordingSink {
  public:
   void on_heads(std::span<const HeadNotice> notices) override {
     RecordingSink::on_heads(notices);
-    for (const HeadNotice& notice : notices) answered.insert(notice.alias.generation);
+    for (const HeadNotice& notice : notices)
+      answered.insert(notice.alias.generation);
   }
   void on_batch(std::span<const Delivery> batch) override {
     RecordingSink::on_batch(batch);
@@ -165,8 +172,8 @@ class GateSink final : public RecordingSink {
   std::size_t early = 0;
 };
 
-// Node 0 publishes without a pause while node 1 watches and unwatches: each generation must hear its
-// head first, then an unbroken stretch, and nothing once unwatch has returned.
+// Node 0 publishes without a pause while node 1 watches and unwatches: each generation must hear
+// its head first, then an unbroken stretch, and nothing once unwatch has returned.
 TEST_P(BusSuite, NothingComesBeforeTheWatchAnswerOrAfterUnwatch) {
   auto owned = std::make_unique<GateSink>();
   const GateSink& gate = *owned;
@@ -214,7 +221,8 @@ TEST_P(BusSuite, NothingComesBeforeTheWatchAnswerOrAfterUnwatch) {
 
 TEST_P(BusSuite, AWatchEndsOnlyForTheNodeThatEndsIt) {
   start(3);
-  for (std::size_t i = 0; i < 3; ++i) watch_and_wait(i, {5, 1}, "shared");
+  for (std::size_t i = 0; i < 3; ++i)
+    watch_and_wait(i, {5, 1}, "shared");
   node(0).unwatch({5, 1});
   publish_and_wait(0, "shared", "one");
   for (const std::size_t i : {1U, 2U}) {
@@ -238,7 +246,8 @@ TEST_P(BusSuite, AliasesOfOneNodeAreWatchedAgainAndAgainWithoutATrace) {
     node(0).unwatch({0, generation});
   }
   watch_and_wait(0, {0, 501}, "again:last");
-  for (int n = 0; n < 7; ++n) publish_and_wait(1, "again:" + std::to_string(n), "nobody");
+  for (int n = 0; n < 7; ++n)
+    publish_and_wait(1, "again:" + std::to_string(n), "nobody");
   publish_and_wait(1, "again:last", "mine");
   ASSERT_TRUE(node(0).heard([](const RecordingSink& sink) { return !sink.heard.empty(); }));
   EXPECT_EQ(payloads(0, {0, 501}), std::vector<std::string>{"mine"});
@@ -250,23 +259,25 @@ TEST_P(BusSuite, TenThousandChannelsEachReachTheirOwnWatchers) {
   const auto name = [](std::uint32_t c) { return "wide:" + std::to_string(c); };
   for (std::size_t i = 0; i < 2; ++i) {
     node(i).with([&](BusPort& port, auto&) {
-      for (std::uint32_t c = 0; c < kChannels; ++c) port.watch({c, 1}, name(c));
+      for (std::uint32_t c = 0; c < kChannels; ++c)
+        port.watch({c, 1}, name(c));
     });
   }
   for (std::size_t i = 0; i < 2; ++i) {
-    ASSERT_TRUE(node(i).heard(
-        [&](const RecordingSink& sink) { return sink.heads.size() == kChannels; }));
+    ASSERT_TRUE(
+        node(i).heard([&](const RecordingSink& sink) { return sink.heads.size() == kChannels; }));
   }
   for (std::uint32_t c = 0; c < kChannels; c += 500) {
     node(0).with([&](BusPort& port, auto&) {
-      for (auto k = c; k < c + 500; ++k) port.publish(publish_request(name(k), name(k), 1 + k));
+      for (auto k = c; k < c + 500; ++k)
+        port.publish(publish_request(name(k), name(k), 1 + k));
     });
-    ASSERT_TRUE(node(0).heard(
-        [&](const RecordingSink& sink) { return sink.outcomes.size() == c + 500; }));
+    ASSERT_TRUE(
+        node(0).heard([&](const RecordingSink& sink) { return sink.outcomes.size() == c + 500; }));
   }
   for (std::size_t i = 0; i < 2; ++i) {
-    ASSERT_TRUE(node(i).heard(
-        [](const RecordingSink& sink) { return sink.heard.size() >= kChannels; }));
+    ASSERT_TRUE(
+        node(i).heard([](const RecordingSink& sink) { return sink.heard.size() >= kChannels; }));
     node(i).with([&](auto&, RecordingSink& sink) {
       ASSERT_EQ(sink.heard.size(), kChannels);
       for (const auto& heard : sink.heard) {
@@ -275,11 +286,12 @@ TEST_P(BusSuite, TenThousandChannelsEachReachTheirOwnWatchers) {
     });
   }
   node(0).with([&](BusPort& port, auto&) {
-    for (std::uint32_t c = 0; c < kChannels; ++c) port.unwatch({c, 1});
+    for (std::uint32_t c = 0; c < kChannels; ++c)
+      port.unwatch({c, 1});
   });
   publish_and_wait(1, name(77), "only node 1");
-  ASSERT_TRUE(node(1).heard(
-      [](const RecordingSink& sink) { return sink.heard.size() == kChannels + 1; }));
+  ASSERT_TRUE(
+      node(1).heard([](const RecordingSink& sink) { return sink.heard.size() == kChannels + 1; }));
   node(0).with([&](auto&, RecordingSink& sink) { EXPECT_EQ(sink.heard.size(), kChannels); });
 }
 
@@ -369,19 +381,19 @@ TEST_P(BusSuite, CallbacksMayCallThePort) {
   node(0).with([&](BusPort& port, auto&) { echo.port = &port; });
   watch_and_wait(0, {0, 1}, "echo");
   node(1).publish("echo", "start");
-  EXPECT_TRUE(
-      node(0).heard([](const RecordingSink& heard) { return heard.heard.size() == 200; }));
+  EXPECT_TRUE(node(0).heard([](const RecordingSink& heard) { return heard.heard.size() == 200; }));
 }
 
-// A node that doesn't turn for a while must not hold up others, and must be able to go on afterwards:
-// what it lost is a stretch, never an order.
+// A node that doesn't turn for a while must not hold up others, and must be able to go on
+// afterwards: what it lost is a stretch, never an order.
 TEST_P(BusSuite, AStalledNodeHoldsUpNobodyAndGoesOn) {
   constexpr int kMessages = 6000;
   Limits limits;
   limits.link_credit_bytes = 256 * 1024;
   start(3, limits);
   const std::string channel = driver().channel_away_from(2, "stall");
-  for (std::size_t i = 0; i < 3; ++i) watch_and_wait(i, {0, 1}, channel);
+  for (std::size_t i = 0; i < 3; ++i)
+    watch_and_wait(i, {0, 1}, channel);
   const std::string padding(2000, 'x');
   std::promise<void> stalled, release;
   std::thread staller([&] {
@@ -403,8 +415,8 @@ TEST_P(BusSuite, AStalledNodeHoldsUpNobodyAndGoesOn) {
     ASSERT_TRUE(node(1).heard(
         [&](const RecordingSink& sink) { return sink.heard.size() + 50 > taken_so_far; }));
   }
-  ASSERT_TRUE(node(0).heard(
-      [](const RecordingSink& sink) { return sink.outcomes.size() == kMessages; }));
+  ASSERT_TRUE(
+      node(0).heard([](const RecordingSink& sink) { return sink.outcomes.size() == kMessages; }));
   std::size_t taken = 0;
   node(0).with([&](auto&, RecordingSink& sink) {
     for (const Published& outcome : sink.outcomes) {
@@ -453,9 +465,8 @@ TEST_P(BusSuite, EveryPublishHasOneOutcomeEvenWhenTheBusIsStopped) {
   }
   driver().stop();
   for (std::size_t i = 0; i < size(); ++i) {
-    node(i).with([&](BusPort& port, auto&) {
-      port.publish(publish_request("stop:0", "perhaps too late"));
-    });
+    node(i).with(
+        [&](BusPort& port, auto&) { port.publish(publish_request("stop:0", "perhaps too late")); });
     ASSERT_TRUE(node(i).heard([](const RecordingSink& sink) {
       return sink.outcomes.size() == 300 && !sink.states.back().linked;
     }));

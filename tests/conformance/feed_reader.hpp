@@ -1,7 +1,8 @@
 #pragma once
-// A subscriber as a gateway's shard is one: it watches a recoverable channel, reads what it missed, joins
-// live, and repairs holes from the log. What it ends up with is one list without gap or duplicate, or a
-// told reset. It is a sink of its own: everything happens in callbacks, as in the gateway.
+// A subscriber as a gateway's shard is one: it watches a recoverable channel, reads what it missed,
+// joins live, and repairs holes from the log. What it ends up with is one list without gap or
+// duplicate, or a told reset. It is a sink of its own: everything happens in callbacks, as in the
+// gateway.
 
 #include <vector>
 
@@ -29,8 +30,7 @@ class FeedReader final : public RecordingSink {
       }
       // While the past is read, nothing is delivered: the log has it too.
       if (reading_) continue;
-      step(feed_.on_publication(delivery.epoch, delivery.publication.offset),
-           delivery.publication);
+      step(feed_.on_publication(delivery.epoch, delivery.publication.offset), delivery.publication);
     }
   }
 
@@ -72,18 +72,18 @@ class FeedReader final : public RecordingSink {
       return;  // after a temporary error a new answer to the watch follows
     }
     holes += page.publications.size();
-    for (const PublicationView& publication : page.publications) take(publication);
+    for (const PublicationView& publication : page.publications)
+      take(publication);
     feed_.advance(page.to);
     if (page.to < page.head.top) read_on();
   }
 
-  std::vector<std::string> values;     ///< payloads since the last reset
+  std::vector<std::string> values;  ///< payloads since the last reset
   std::vector<std::uint64_t> offsets;
   std::size_t answers = 0, pulls = 0, holes = 0, resets = 0;
   std::string broken;
 
  private:
-  
   void step(Feed::Step step, const std::optional<PublicationView>& publication,
             const Head* head = nullptr) {
     switch (step) {

@@ -1,7 +1,8 @@
 #pragma once
-// One shard as the bus sees it: a thread that turns a port when it is woken, and a sink that keeps what
-// it hears. The sink and the port are touched with the node's lock held only: `with` runs on the caller's
-// thread in between two turns, so a test calls the port and looks at what was heard from there.
+// One shard as the bus sees it: a thread that turns a port when it is woken, and a sink that keeps
+// what it hears. The sink and the port are touched with the node's lock held only: `with` runs on
+// the caller's thread in between two turns, so a test calls the port and looks at what was heard
+// from there.
 
 #include <chrono>
 #include <condition_variable>
@@ -80,9 +81,9 @@ class BusNode final : public Waker {
       {
         std::unique_lock lock(wake_mutex_);
         // A shard's own clock turns it now and then, also when nobody wakes it.
-        if (!more) wake_changed_.wait_for(lock, std::chrono::milliseconds(100), [this] {
-          return woken_ || stopping_;
-        });
+        if (!more)
+          wake_changed_.wait_for(lock, std::chrono::milliseconds(100),
+                                 [this] { return woken_ || stopping_; });
         woken_ = false;
         if (stopping_) return;
       }

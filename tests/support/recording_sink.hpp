@@ -1,6 +1,6 @@
 #pragma once
-// A BusSink that keeps copies of what a port says, in order, and a Waker that counts. For one thread; the
-// waker for any.
+// A BusSink that keeps copies of what a port says, in order, and a Waker that counts. For one
+// thread; the waker for any.
 
 #include <atomic>
 #include <string>
@@ -55,7 +55,7 @@ class RecordingSink : public BusSink {
   std::vector<Heard> heard;
   std::vector<HeadNotice> heads;
   std::vector<Published> outcomes;
-  std::vector<Page> pages;                                ///< without their publications …
+  std::vector<Page> pages;                                  ///< without their publications …
   std::vector<std::vector<Publication>> page_publications;  ///< … which are here
   std::vector<BusState> states;
   std::vector<std::string> story;

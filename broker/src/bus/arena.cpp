@@ -22,9 +22,8 @@ std::string_view Arena::copy(std::string_view text) {
 
 PublicationView Arena::copy(const PublicationView& publication) {
   PublicationView copied = publication;
-  for (std::string_view* text :
-       {&copied.payload, &copied.key, &copied.type, &copied.tags, &copied.source, &copied.origin,
-        &copied.unknown_fields}) {
+  for (std::string_view* text : {&copied.payload, &copied.key, &copied.type, &copied.tags,
+                                 &copied.source, &copied.origin, &copied.unknown_fields}) {
     if (!text->empty()) *text = copy(*text);
   }
   return copied;

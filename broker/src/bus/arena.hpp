@@ -1,6 +1,7 @@
 #pragma once
-// Bytes that live for one turn. Allocating moves a pointer; reset() takes everything back and keeps the
-// chunks (up to a bound), so that a steady load allocates nothing. Addresses never move before reset().
+// Bytes that live for one turn. Allocating moves a pointer; reset() takes everything back and keeps
+// the chunks (up to a bound), so that a steady load allocates nothing. Addresses never move before
+// reset().
 
 #include <cstddef>
 #include <memory>

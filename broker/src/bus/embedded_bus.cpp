@@ -54,7 +54,8 @@ class EmbeddedBus final : public Bus {
     return shared_.phase.load(std::memory_order_acquire) != EmbeddedShared::Phase::attaching;
   }
   void wake_all() {
-    for (const auto& port : shared_.ports) port->wake();
+    for (const auto& port : shared_.ports)
+      port->wake();
   }
 
   broker::OptionsOf options_of_;

@@ -147,7 +147,8 @@ bool EmbeddedPort::turn() {
   give_back(arrived);  // only now: what was due borrowed from it
   replaying_.reset();
   bool more = !gathering_.empty() || !overloaded_.empty() || !inbox_.empty();
-  for (const Link& link : links_) more = more || link.open != nullptr;
+  for (const Link& link : links_)
+    more = more || link.open != nullptr;
   return more;
 }
 
@@ -188,7 +189,8 @@ void EmbeddedPort::post_open() {
     ++posted;
   }
   probe_.messages_posted(posted);
-  // Said first, looked at again afterwards: a receiver that gives room back in between sees one of them.
+  // Said first, looked at again afterwards: a receiver that gives room back in between sees one of
+  // them.
   wants_room_.store(lagging, std::memory_order_seq_cst);
   if (lagging && !spent_.empty()) wake();
 }
@@ -225,9 +227,11 @@ void EmbeddedPort::finish() {
         answer(id, Published::Status::unknown,
                fail(ErrorCode::publish_outcome_unknown, "the bus was stopped meanwhile")));
   };
-  for (const RequestId id : overloaded_) unknown(id);
+  for (const RequestId id : overloaded_)
+    unknown(id);
   gathering_.each_publish_id(unknown);
-  for (Link& link : links_) link.pending.drain(unknown);
+  for (Link& link : links_)
+    link.pending.drain(unknown);
   gathering_.reset();
   if (!outcomes.empty()) sink_.on_published(outcomes);
   if (announced_) sink_.on_state({.linked = false, .shared = false, .detail = "stopped"});

@@ -1,11 +1,11 @@
 #pragma once
-// One shard's port of the embedded bus, and the core partition that lives there. Used by that shard's
-// thread; other shards reach it only through its two mailboxes: `inbox` (their messages) and `spent`
-// (its own messages, read and given back). A message belongs to its sender for ever and to its receiver
-// between the two, so a steady load allocates nothing.
-// Back-pressure: bytes posted and not yet given back are bounded per pair of shards. Above that bound an
-// ephemeral publication is dropped and counted, a recoverable one becomes its channel's latest Head once
-// there is room again, and a publish for a channel at home there is refused: overloaded.
+// One shard's port of the embedded bus, and the core partition that lives there. Used by that
+// shard's thread; other shards reach it only through its two mailboxes: `inbox` (their messages)
+// and `spent` (its own messages, read and given back). A message belongs to its sender for ever and
+// to its receiver between the two, so a steady load allocates nothing. Back-pressure: bytes posted
+// and not yet given back are bounded per pair of shards. Above that bound an ephemeral publication
+// is dropped and counted, a recoverable one becomes its channel's latest Head once there is room
+// again, and a publish for a channel at home there is refused: overloaded.
 
 #include <atomic>
 #include <memory>

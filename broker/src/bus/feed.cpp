@@ -19,6 +19,8 @@ Feed::Step Feed::on_head(const Head& head) {
   return head.floor < next_ ? Step::hole : Step::reset;
 }
 
-void Feed::advance(Offset to) { next_ = std::max(next_, to.next()); }
+void Feed::advance(Offset to) {
+  next_ = std::max(next_, to.next());
+}
 
 }  // namespace peal::bus

@@ -1,7 +1,7 @@
 #pragma once
-// Many writers, one reader, no lock: an intrusive stack that the reader takes whole and turns around, so
-// that each writer's messages come out in the order they went in. `post` says when the box was empty:
-// then, and only then, the reader has to be woken.
+// Many writers, one reader, no lock: an intrusive stack that the reader takes whole and turns
+// around, so that each writer's messages come out in the order they went in. `post` says when the
+// box was empty: then, and only then, the reader has to be woken.
 
 #include <atomic>
 

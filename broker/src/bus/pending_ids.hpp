@@ -1,6 +1,6 @@
 #pragma once
-// The publishes of one port that a home has not answered yet. Answers come nearly in the order of the
-// questions, so this is a ring that is searched from its front.
+// The publishes of one port that a home has not answered yet. Answers come nearly in the order of
+// the questions, so this is a ring that is searched from its front.
 
 #include <cstddef>
 #include <deque>
@@ -18,7 +18,8 @@ class PendingIds {
       *i = 0;
       break;
     }
-    while (!ids_.empty() && ids_.front() == 0) ids_.pop_front();
+    while (!ids_.empty() && ids_.front() == 0)
+      ids_.pop_front();
   }
   template <class Each>
   void drain(Each&& each) {

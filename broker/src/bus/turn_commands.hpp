@@ -1,6 +1,6 @@
 #pragma once
-// What a port's owner asked for during one turn, copied, in the order of the calls. It is replayed into a
-// core once and then reset; all storage is kept for the next turn.
+// What a port's owner asked for during one turn, copied, in the order of the calls. It is replayed
+// into a core once and then reset; all storage is kept for the next turn.
 
 #include <cstdint>
 #include <string_view>
@@ -23,7 +23,8 @@ class TurnCommands {
   std::size_t bytes() const { return arena_.used() + publishes_.size() * sizeof(PublishRequest); }
   /// The publications handed to the core borrow from here until reset().
   void replay(broker::Core& core, broker::PeerId peer, broker::TimePoint now) const;
-  /// Calls visitor.watch(alias, channel), unwatch(alias), publish(request) and read(request), in order.
+  /// Calls visitor.watch(alias, channel), unwatch(alias), publish(request) and read(request), in
+  /// order.
   template <class Visitor>
   void visit(Visitor& visitor) const {
     std::size_t watch = 0;

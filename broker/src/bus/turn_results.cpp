@@ -26,13 +26,13 @@ void TurnResults::hand_over(BusSink& sink, WatchedAliases& watched) {
     if (run.kind == Kind::delivery) {
       const auto all = std::span(deliveries_).subspan(delivery, run.count);
       delivery += run.count;
-      const auto left = std::ranges::remove_if(all, gone);
-      if (left.begin() != all.begin()) sink.on_batch({all.begin(), left.begin()});
+      const auto left = std::remove_if(all.begin(), all.end(), gone);
+      if (left != all.begin()) sink.on_batch({all.begin(), left});
     } else if (run.kind == Kind::head) {
       const auto all = std::span(heads_).subspan(head, run.count);
       head += run.count;
-      const auto left = std::ranges::remove_if(all, gone);
-      const std::span<const HeadNotice> due(all.begin(), left.begin());
+      const auto left = std::remove_if(all.begin(), all.end(), gone);
+      const std::span<const HeadNotice> due(all.begin(), left);
       for (const HeadNotice& notice : due) {
         if (notice.error) watched.remove(notice.alias);
       }

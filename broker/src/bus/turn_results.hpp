@@ -1,7 +1,8 @@
 #pragma once
-// What cores said to one port during one turn, in order, until it is handed to the port's sink: runs of
-// deliveries, heads and pages in the core's order, then the outcomes of publishes (their order among
-// themselves is kept; against what was delivered it has no meaning). Storage is kept for the next turn.
+// What cores said to one port during one turn, in order, until it is handed to the port's sink:
+// runs of deliveries, heads and pages in the core's order, then the outcomes of publishes (their
+// order among themselves is kept; against what was delivered it has no meaning). Storage is kept
+// for the next turn.
 
 #include <cstdint>
 #include <span>

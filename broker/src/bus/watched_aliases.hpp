@@ -1,7 +1,7 @@
 #pragma once
 // Which aliases a port's owner watches at this moment and where their channels are at home, so that
-// nothing of a channel comes after `unwatch` returned: what was already on its way carries an alias that
-// is no longer here.
+// nothing of a channel comes after `unwatch` returned: what was already on its way carries an alias
+// that is no longer here.
 
 #include <cstdint>
 #include <optional>

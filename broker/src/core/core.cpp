@@ -32,8 +32,8 @@ struct Core::Impl final : LogStoreSink {
                          : make_memory_log_store(*this, options_of, limits, std::move(random))) {}
 
   using ChannelId = InterestTable::ChannelId;
-  /// What InterestTable keeps for us per channel: 0 for an ephemeral one, else a number that differs each
-  /// time a channel is made, so that late words about one that is gone are told apart.
+  /// What InterestTable keeps for us per channel: 0 for an ephemeral one, else a number that
+  /// differs each time a channel is made, so that late words about one that is gone are told apart.
   static constexpr std::uint32_t kEphemeral = 0;
   LogId log_of(ChannelId id) const { return (LogId{table.at(id).user} << 32U) | id; }
   /// The channel whose log this is, or kNone when it is gone.
@@ -209,9 +209,8 @@ void Core::Impl::unwatch(PeerId peer, bus::Alias alias, TimePoint now) {
   const ChannelId id = table.unwatch(peer, alias);
   if (id == InterestTable::kNone) return;
   if (const auto found = waiting.find(id); found != waiting.end()) {
-    std::erase_if(found->second, [&](const Waiting& watch) {
-      return watch.peer == peer && watch.alias == alias;
-    });
+    std::erase_if(found->second,
+                  [&](const Waiting& watch) { return watch.peer == peer && watch.alias == alias; });
     if (found->second.empty()) waiting.erase(found);
   }
   if (table.idle(id)) {
@@ -223,9 +222,9 @@ void Core::Impl::unwatch(PeerId peer, bus::Alias alias, TimePoint now) {
 
 void Core::Impl::publish(PeerId peer, const bus::PublishRequest& request, TimePoint now) {
   if (request.publication.payload.size() > limits.message_bytes_max) {
-    return refuse_publish(peer, request.id,
-                          fail(ErrorCode::message_too_large,
-                               "the payload is larger than limits.message_bytes_max"));
+    return refuse_publish(
+        peer, request.id,
+        fail(ErrorCode::message_too_large, "the payload is larger than limits.message_bytes_max"));
   }
   const ChannelId id = table.find(request.channel, stable_hash(request.channel));
   bool recoverable = false;
@@ -340,9 +339,12 @@ void Core::channels(std::string_view after, std::size_t limit,
     add({name, id == InterestTable::kNone ? 0 : table.at(id).targets.size(), head});
   });
   std::ranges::sort_heap(found, by_name);
-  for (const ChannelInfo& channel : found) each(channel);
+  for (const ChannelInfo& channel : found)
+    each(channel);
 }
 
-const runtime::Probe& Core::probe() const { return impl_->probe; }
+const runtime::Probe& Core::probe() const {
+  return impl_->probe;
+}
 
 }  // namespace peal::broker

@@ -22,14 +22,16 @@ std::optional<IdempotencyKeys::Known> IdempotencyKeys::find(std::string_view key
 void IdempotencyKeys::remember(std::string_view key, const Known& known, std::size_t most,
                                TimePoint now) {
   if (most == 0) return;
-  while (entries_.size() >= most) forget_first();
+  while (entries_.size() >= most)
+    forget_first();
   entries_.push_back({std::string(key), known, now});
   keys_.emplace(entries_.back().key, &entries_.back());
   bytes_ += key.size();
 }
 
 void IdempotencyKeys::expire(std::chrono::seconds ttl, TimePoint now) {
-  while (!entries_.empty() && entries_.front().since + ttl <= now) forget_first();
+  while (!entries_.empty() && entries_.front().since + ttl <= now)
+    forget_first();
 }
 
 void IdempotencyKeys::forget_first() {

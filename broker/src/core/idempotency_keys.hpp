@@ -1,6 +1,7 @@
 #pragma once
-// What became of the publishes that carried an Idempotency-Key: opaque keys of one channel, each with a
-// hash of its body and the position it got. At most `most`, the oldest gives way; each lives `ttl`.
+// What became of the publishes that carried an Idempotency-Key: opaque keys of one channel, each
+// with a hash of its body and the position it got. At most `most`, the oldest gives way; each lives
+// `ttl`.
 
 #include <chrono>
 #include <deque>

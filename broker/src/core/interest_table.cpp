@@ -10,7 +10,9 @@ namespace {
 constexpr std::size_t kCellsMin = 64;
 
 /// The low bits pick the home shard, so the index uses the high ones.
-std::uint32_t folded(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32U); }
+std::uint32_t folded(std::uint64_t hash) {
+  return static_cast<std::uint32_t>(hash >> 32U);
+}
 
 }  // namespace
 
@@ -115,7 +117,8 @@ bool InterestTable::last_watch(PeerId peer, Watch& out) {
   const auto found = peers_.find(peer);
   if (found == peers_.end()) return false;
   auto& slots = found->second.slots;
-  while (slots.back().channel == kNone) slots.pop_back();
+  while (slots.back().channel == kNone)
+    slots.pop_back();
   out = {slots.back().channel,
          {static_cast<std::uint32_t>(slots.size() - 1), slots.back().generation}};
   return true;
@@ -123,7 +126,8 @@ bool InterestTable::last_watch(PeerId peer, Watch& out) {
 
 void InterestTable::insert_cell(std::uint32_t hash, ChannelId id) {
   std::size_t i = home(hash);
-  while (cells_[i].id != kNone) i = (i + 1) & (cells_.size() - 1);
+  while (cells_[i].id != kNone)
+    i = (i + 1) & (cells_.size() - 1);
   cells_[i] = {hash, id};
 }
 
@@ -131,7 +135,8 @@ void InterestTable::insert_cell(std::uint32_t hash, ChannelId id) {
 void InterestTable::erase_cell(std::uint32_t hash, ChannelId id) {
   const std::size_t mask = cells_.size() - 1;
   std::size_t hole = home(hash);
-  while (cells_[hole].id != id) hole = (hole + 1) & mask;
+  while (cells_[hole].id != id)
+    hole = (hole + 1) & mask;
   for (std::size_t i = (hole + 1) & mask; cells_[i].id != kNone; i = (i + 1) & mask) {
     const std::size_t wanted = home(cells_[i].hash);
     if (((i - wanted) & mask) >= ((i - hole) & mask)) {

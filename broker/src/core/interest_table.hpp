@@ -1,9 +1,9 @@
 #pragma once
-// Who watches what: per channel a contiguous array of targets, per peer its aliases. Pure, one thread.
-// Built for 100,000s of channels: an entry is 72 bytes (a long name more), found by one hash of the name
-// in an open-addressed index; one target lies in the entry itself. A channel nobody watches is erased, so
-// every count returns to 0 and a sparse index shrinks.
-// `user` is the owner's word per channel (the core keeps there which log belongs to it).
+// Who watches what: per channel a contiguous array of targets, per peer its aliases. Pure, one
+// thread. Built for 100,000s of channels: an entry is 72 bytes (a long name more), found by one
+// hash of the name in an open-addressed index; one target lies in the entry itself. A channel
+// nobody watches is erased, so every count returns to 0 and a sparse index shrinks. `user` is the
+// owner's word per channel (the core keeps there which log belongs to it).
 
 #include <cstdint>
 #include <memory>

@@ -50,8 +50,9 @@ std::size_t Log::bytes() const {
 }
 
 Log::Records::const_iterator Log::first_above(Offset offset) const {
-  return std::upper_bound(begin(), records_.end(), offset,
-                          [](Offset value, const Record& record) { return value < record.offset(); });
+  return std::upper_bound(begin(), records_.end(), offset, [](Offset value, const Record& record) {
+    return value < record.offset();
+  });
 }
 
 Offset Log::last_of_key(std::string_view key) const {
@@ -131,8 +132,7 @@ std::optional<bus::Published> Log::unexpected(const bus::PublishRequest& request
   if (request.expect) {
     const Offset current = publication.key.empty() ? top_ : last_of_key(publication.key);
     if (request.expect->epoch != epoch_ || request.expect->offset != current) {
-      auto outcome =
-          refused(ErrorCode::expectation_failed, "the position is not the expected one");
+      auto outcome = refused(ErrorCode::expectation_failed, "the position is not the expected one");
       outcome.position = Position{epoch_, current};
       return outcome;
     }
@@ -178,7 +178,8 @@ void Log::remove_first() {
 }
 
 void Log::expire(TimePoint now) {
-  while (size() > 0 && begin()->appended() + options_.history_age_max <= now) remove_first();
+  while (size() > 0 && begin()->appended() + options_.history_age_max <= now)
+    remove_first();
   marks_.expire(limits_.source_ttl, now);
   idempotency_keys_.expire(limits_.idempotency_ttl, now);
 }

@@ -1,10 +1,11 @@
 #pragma once
-// The rules of one recoverable channel: what a publish becomes, what is kept, what a read covers. Pure:
-// time comes with each call, the epoch is given. Each store follows it (Redis by a function of its own,
-// judged by the same model).
+// The rules of one recoverable channel: what a publish becomes, what is kept, what a read covers.
+// Pure: time comes with each call, the epoch is given. Each store follows it (Redis by a function
+// of its own, judged by the same model).
 //   - Offsets count from 1; `top` is the last given, `floor` the highest removed with no later
 //     publication of its key remaining (one without a key has none).
-//   - A publish is judged in this order: Idempotency-Key, source and sequence, previous, expect. What had
+//   - A publish is judged in this order: Idempotency-Key, source and sequence, previous, expect.
+//   What had
 //     been appended before is told so even if its expectation doesn't hold any more.
 //   - Kept are at most history_length_max publications of history_bytes_max bytes, each for
 //     history_age_max; the oldest go first. Marks and keys stay when publications go.
@@ -71,7 +72,7 @@ class Log {
 
   Offset top_;
   Offset floor_;
-  Records records_;        ///< by offset; those before first_ are gone
+  Records records_;  ///< by offset; those before first_ are gone
   std::size_t first_ = 0;
   std::size_t bytes_ = 0;  ///< of the records' texts
   Offset last_unkeyed_;

@@ -149,16 +149,19 @@ void MemoryLogStore::tick(TimePoint now) {
       if (!watched && entry->used + limits_.position_ttl <= now) forgotten.push_back(entry);
     }
   }
-  for (const auto entry : forgotten) give_up(entry, now);
+  for (const auto entry : forgotten)
+    give_up(entry, now);
 }
 
-void MemoryLogStore::each(
-    const std::function<void(std::string_view, const Head&)>& visit) const {
+void MemoryLogStore::each(const std::function<void(std::string_view, const Head&)>& visit) const {
   for (const Entries* entries : {&unwatched_, &watched_}) {
-    for (const Entry& entry : *entries) visit(entry.name, entry.log->head());
+    for (const Entry& entry : *entries)
+      visit(entry.name, entry.log->head());
   }
 }
 
-LogStoreStats MemoryLogStore::stats() const { return {by_name_.size(), bytes_, epochs_ended_}; }
+LogStoreStats MemoryLogStore::stats() const {
+  return {by_name_.size(), bytes_, epochs_ended_};
+}
 
 }  // namespace peal::broker

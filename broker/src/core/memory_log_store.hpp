@@ -1,8 +1,8 @@
 #pragma once
-// Logs in this process's memory; every call is answered within the call. They are gone with the process,
-// so a broker that starts again has new epochs.
-// Memory is bounded by limits.log_bytes_max and limits.channels_max: above, whole logs are given up, the
-// least recently watched first and watched ones last, and whoever watches one is told a new epoch.
+// Logs in this process's memory; every call is answered within the call. They are gone with the
+// process, so a broker that starts again has new epochs. Memory is bounded by limits.log_bytes_max
+// and limits.channels_max: above, whole logs are given up, the least recently watched first and
+// watched ones last, and whoever watches one is told a new epoch.
 
 #include <list>
 #include <memory>

@@ -14,7 +14,8 @@ std::array<std::string_view, 7> texts_of(const PublicationView& p) {
 
 std::size_t text_bytes(const PublicationView& publication) {
   std::size_t bytes = 0;
-  for (const std::string_view text : texts_of(publication)) bytes += text.size();
+  for (const std::string_view text : texts_of(publication))
+    bytes += text.size();
   return bytes;
 }
 
@@ -40,7 +41,9 @@ Record::Fields Record::fields() const {
   return fields;
 }
 
-std::string_view Record::key() const { return {texts(), fields().lengths[0]}; }
+std::string_view Record::key() const {
+  return {texts(), fields().lengths[0]};
+}
 
 PublicationView Record::view() const {
   const Fields fields = this->fields();

@@ -16,14 +16,16 @@ void SourceMarks::set(std::string_view source, const Mark& mark, std::size_t mos
     return;
   }
   if (most == 0) return;
-  while (entries_.size() >= most) forget_first();
+  while (entries_.size() >= most)
+    forget_first();
   entries_.push_back({std::string(source), mark, now});
   marks_.emplace(entries_.back().source, std::prev(entries_.end()));
   bytes_ += source.size();
 }
 
 void SourceMarks::expire(std::chrono::seconds ttl, TimePoint now) {
-  while (!entries_.empty() && entries_.front().used + ttl <= now) forget_first();
+  while (!entries_.empty() && entries_.front().used + ttl <= now)
+    forget_first();
 }
 
 void SourceMarks::forget_first() {

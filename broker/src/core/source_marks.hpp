@@ -1,6 +1,7 @@
 #pragma once
 // The last sequence of each producer of one channel. Marks survive trimming, live `ttl` after the
-// producer's last publication and number at most `most`: then the one used least recently gives way.
+// producer's last publication and number at most `most`: then the one used least recently gives
+// way.
 
 #include <chrono>
 #include <list>

@@ -1,6 +1,6 @@
 #pragma once
-// A contiguous array of targets in 24 bytes: one lies inside, more on the heap. Order is of no meaning,
-// so erasing moves the last one into the hole.
+// A contiguous array of targets in 24 bytes: one lies inside, more on the heap. Order is of no
+// meaning, so erasing moves the last one into the hole.
 
 #include <cstdint>
 #include <cstring>

@@ -1,5 +1,5 @@
-// The core over a store: which channels have one, who is answered when, and what an asynchronous store
-// may do to the order of things.
+// The core over a store: which channels have one, who is answered when, and what an asynchronous
+// store may do to the order of things.
 
 #include <gtest/gtest.h>
 
@@ -146,7 +146,8 @@ class CoreOverALateStore : public RecoverableCore {
  protected:
   CoreOverALateStore() {
     late_core = std::make_unique<Core>(
-        out, by_prefix, Limits{}, [] { return 1; }, [this](LogStoreSink& sink) {
+        out, by_prefix, Limits{}, [] { return 1; },
+        [this](LogStoreSink& sink) {
           auto made = std::make_unique<LateStore>(
               make_memory_log_store(sink, by_prefix, Limits{}, [this] { return ++random; }));
           store = made.get();

@@ -15,7 +15,8 @@ using Status = bus::Published::Status;
 class CoreTest : public testing::Test {
  protected:
   explicit CoreTest(Limits limits = {})
-      : core(out, [](std::string_view) { return ChannelOptions{}; }, limits, [] { return 1; }) {}
+      : core(
+            out, [](std::string_view) { return ChannelOptions{}; }, limits, [] { return 1; }) {}
 
   void watch(PeerId peer, Alias alias, std::string_view name) {
     core.watch(peer, alias, name, now);
@@ -164,10 +165,12 @@ TEST_F(CoreTest, AnEphemeralChannelHasNoHistory) {
 }
 
 TEST_F(CoreTest, APeerWithManyWatchesIsDroppedInBoundedSteps) {
-  for (std::uint32_t i = 0; i < 10'000; ++i) watch(1, {i, 1}, "c" + std::to_string(i));
+  for (std::uint32_t i = 0; i < 10'000; ++i)
+    watch(1, {i, 1}, "c" + std::to_string(i));
   watch(2, {0, 1}, "c0");
   int calls = 1;
-  while (core.drop_peer(1)) ++calls;
+  while (core.drop_peer(1))
+    ++calls;
   EXPECT_GE(calls, 3);
   EXPECT_EQ(number("peal_core_watches"), 1);
   EXPECT_EQ(number("peal_core_channels"), 1);
@@ -175,7 +178,8 @@ TEST_F(CoreTest, APeerWithManyWatchesIsDroppedInBoundedSteps) {
 }
 
 TEST_F(CoreTest, ChannelsAreListedInNameOrderPageByPage) {
-  for (std::uint32_t i = 0; i < 250; ++i) watch(1, {i, 1}, "c" + std::to_string(1000 + i));
+  for (std::uint32_t i = 0; i < 250; ++i)
+    watch(1, {i, 1}, "c" + std::to_string(1000 + i));
   watch(2, {0, 1}, "c1249");
   std::vector<std::string> names;
   std::size_t pages = 0;

@@ -103,7 +103,8 @@ TEST(InterestTable, AgreesWithAMapThroughManyChanges) {
     }
   }
   std::map<std::string, std::set<std::pair<PeerId, std::uint32_t>>> expected;
-  for (const auto& [key, value] : model) expected[value.first].insert(key);
+  for (const auto& [key, value] : model)
+    expected[value.first].insert(key);
   EXPECT_EQ(table.channels(), expected.size());
   EXPECT_EQ(table.watches(), model.size());
   for (const auto& [name, targets] : expected) {

@@ -1,6 +1,6 @@
 #pragma once
-// What a log has to do, written down as naively as possible: everything ever appended stays in a list, and
-// each question walks all of it. It shares no code with Log.
+// What a log has to do, written down as naively as possible: everything ever appended stays in a
+// list, and each question walks all of it. It shares no code with Log.
 
 #include <algorithm>
 #include <map>
@@ -43,7 +43,10 @@ class LogModel {
     const Entry* mark = mark_of(publication.source, now);
     if (mark != nullptr && publication.sequence <= mark->publication.sequence) {
       const bool last = publication.sequence == mark->publication.sequence;
-      return {Outcome::Kind::duplicate, last ? mark->publication.offset.value : 0, {}, 0,
+      return {Outcome::Kind::duplicate,
+              last ? mark->publication.offset.value : 0,
+              {},
+              0,
               mark->publication.sequence};
     }
     if (previous && publication.source.empty()) return refused(ErrorCode::command_invalid);
@@ -89,7 +92,8 @@ class LogModel {
     for (const Entry& entry : all_) {
       const std::uint64_t offset = entry.publication.offset.value;
       if (entry.gone) continue;
-      const bool inside = request.mode == Mode::reverse ? from == 0 || offset < from : offset > from;
+      const bool inside =
+          request.mode == Mode::reverse ? from == 0 || offset < from : offset > from;
       if (!inside) continue;
       if (request.mode == Mode::state && offset != last_of(entry.publication.key)) continue;
       wanted.push_back(offset);
@@ -130,7 +134,8 @@ class LogModel {
   }
   std::size_t bytes() const {
     std::size_t sum = 0;
-    for (const Entry& entry : all_) sum += entry.gone ? 0 : bytes_of(entry);
+    for (const Entry& entry : all_)
+      sum += entry.gone ? 0 : bytes_of(entry);
     return sum;
   }
   Entry& oldest() { return *std::ranges::find(all_, false, &Entry::gone); }

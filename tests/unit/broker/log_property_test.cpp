@@ -25,7 +25,9 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
 class History {
  public:
   explicit History(std::uint64_t seed)
-      : random_(seed), limits_(limits()), log_(kEpoch, options(), limits_),
+      : random_(seed),
+        limits_(limits()),
+        log_(kEpoch, options(), limits_),
         model_(kEpoch, options_, limits_) {}
 
   void run() {
@@ -197,7 +199,8 @@ TEST(LogProperty, AgreesWithTheModelOverRandomHistories) {
     duplicates += history.duplicates;
     lost += history.lost;
     pages += history.pages;
-    for (const auto& [code, count] : history.refused) refused[code] += count;
+    for (const auto& [code, count] : history.refused)
+      refused[code] += count;
   }
   if (histories < 1000) return;
   // The histories are worth nothing when they don't reach every rule.

@@ -36,7 +36,8 @@ class LogTest : public testing::Test {
     wanted.bytes = bytes;
     page = log.read(wanted, publications, now);
     std::string text;
-    for (const auto& publication : page.publications) text += publication.payload;
+    for (const auto& publication : page.publications)
+      text += publication.payload;
     return text + ' ' + std::to_string(page.after.value) + ".." + std::to_string(page.to.value);
   }
 
@@ -55,7 +56,7 @@ TEST_F(LogTest, OffsetsCountFromOneWithinTheEpoch) {
 }
 
 TEST_F(LogTest, KeepsEveryFieldOfAPublication) {
-  const Publication publication{Kind::deletion, {0},    "payload", "key", "type", "{}",
+  const Publication publication{Kind::deletion, {0},    "payload", "key", "type",   "{}",
                                 "source",       {1, 2}, "origin",  77,    "unknown"};
   bus::PublishRequest wanted;
   wanted.publication = view_of(publication);
@@ -76,7 +77,8 @@ TEST_F(LogTest, KeepsEveryFieldOfAPublication) {
 }
 
 TEST_F(LogTest, PagesSayWhichRangeTheyCover) {
-  for (const char* text : {"a", "b", "c", "d"}) append(text);
+  for (const char* text : {"a", "b", "c", "d"})
+    append(text);
   EXPECT_EQ(read(Mode::forward, 0, 2), "ab 0..2");
   EXPECT_EQ(read(Mode::forward, 2, 2), "cd 2..4");
   EXPECT_EQ(read(Mode::forward, 4), " 4..4");
@@ -88,7 +90,8 @@ TEST_F(LogTest, PagesSayWhichRangeTheyCover) {
 }
 
 TEST_F(LogTest, TheOldestGoWhenThereAreTooManyAndTheFloorRises) {
-  for (const char* text : {"a", "b", "c", "d", "e", "f", "g"}) append(text);
+  for (const char* text : {"a", "b", "c", "d", "e", "f", "g"})
+    append(text);
   EXPECT_EQ(log.head(now).floor, Offset{2});
   EXPECT_EQ(read(Mode::forward, 0), "cdefg 0..7");
   bus::ReadRequest since;
@@ -104,7 +107,8 @@ TEST_F(LogTest, TheOldestGoWhenThereAreTooManyAndTheFloorRises) {
 TEST_F(LogTest, WhatIsReplacedByALaterOneOfItsKeyDoesNotRaiseTheFloor) {
   append("a", "x");
   append("b", "x");
-  for (const char* text : {"c", "d", "e", "f"}) append(text, text);
+  for (const char* text : {"c", "d", "e", "f"})
+    append(text, text);
   EXPECT_EQ(log.head(now), (Head{kEpoch, {6}, {0}}));
   append("g", "g");
   EXPECT_EQ(log.head(now).floor, Offset{2});
@@ -188,7 +192,8 @@ TEST_F(LogTest, MarksSurviveTrimming) {
   wanted.publication.source = "monitor";
   wanted.publication.sequence = {1, 0};
   log.append(wanted, now);
-  for (int i = 0; i < 10; ++i) append("filler");
+  for (int i = 0; i < 10; ++i)
+    append("filler");
   now += std::chrono::hours(23);
   EXPECT_TRUE(log.append(wanted, now).duplicate);
   now += std::chrono::hours(1);
@@ -210,7 +215,8 @@ TEST_F(LogTest, AnIdempotencyKeyStandsForOneBody) {
 
 TEST_F(LogTest, AnEmptiedLogGivesItsMemoryBack) {
   const auto before = log.bytes();
-  for (int i = 0; i < 5; ++i) append(std::string(1000, 'x'), "key" + std::to_string(i));
+  for (int i = 0; i < 5; ++i)
+    append(std::string(1000, 'x'), "key" + std::to_string(i));
   EXPECT_GT(log.bytes(), before + 5000);
   now += std::chrono::minutes(1);
   log.expire(now);

@@ -36,8 +36,9 @@ class Sink final : public LogStoreSink {
 class MemoryLogStoreTest : public testing::Test {
  protected:
   explicit MemoryLogStoreTest(Limits limits = {})
-      : store(sink, [](std::string_view) { return ChannelOptions{true}; }, limits,
-              [this] { return ++random; }) {}
+      : store(
+            sink, [](std::string_view) { return ChannelOptions{true}; }, limits,
+            [this] { return ++random; }) {}
 
   const bus::Published& append(std::string_view channel, std::string_view payload) {
     bus::PublishRequest request;

@@ -76,7 +76,8 @@ class NumbersSink final : public runtime::MetricSink {
  private:
   void add(std::string_view name, double value, runtime::Labels labels) {
     std::string key(name);
-    for (const auto& label : labels) key += "{" + std::string(label.second) + "}";
+    for (const auto& label : labels)
+      key += "{" + std::string(label.second) + "}";
     numbers_.emplace_back(std::move(key), value);
   }
   std::vector<std::pair<std::string, double>> numbers_;

@@ -17,7 +17,8 @@ TEST(Arena, KeepsEveryCopyWhereItIsUntilItIsReset) {
     const std::string text(i * 7 % 3000, static_cast<char>('a' + i % 26));
     copies.emplace_back(text, arena.copy(text));
   }
-  for (const auto& [text, copy] : copies) EXPECT_EQ(text, copy);
+  for (const auto& [text, copy] : copies)
+    EXPECT_EQ(text, copy);
 }
 
 TEST(Arena, TakesWhatIsLargerThanAChunk) {
@@ -34,8 +35,8 @@ TEST(Arena, TakesWhatIsLargerThanAChunk) {
 
 TEST(Arena, CopiesEveryFieldOfAPublication) {
   Arena arena;
-  const Publication publication{Kind::deletion, {7},     "payload", "key",  "type", "{}",
-                                "source",       {1, 2},  "origin",  1234,   "unknown"};
+  const Publication publication{Kind::deletion, {7},    "payload", "key", "type",   "{}",
+                                "source",       {1, 2}, "origin",  1234,  "unknown"};
   const PublicationView copy = arena.copy(view_of(publication));
   EXPECT_EQ(copy.payload, "payload");
   EXPECT_NE(copy.payload.data(), publication.payload.data());
@@ -51,7 +52,8 @@ TEST(Arena, CopiesEveryFieldOfAPublication) {
 
 TEST(Arena, KeepsNoMoreThanABurstsWorthAfterAReset) {
   Arena arena;
-  for (int i = 0; i < 64; ++i) arena.allocate(60'000);
+  for (int i = 0; i < 64; ++i)
+    arena.allocate(60'000);
   arena.reset();
   EXPECT_EQ(arena.used(), 0U);
   const std::string text = "after";

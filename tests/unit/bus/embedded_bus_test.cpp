@@ -26,12 +26,14 @@ class EmbeddedBusTest : public testing::Test {
   };
 
   void make(std::size_t shards, const Limits& limits = {}) {
-    for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>());
+    for (std::size_t i = 0; i < shards; ++i)
+      shards_.push_back(std::make_unique<Shard>());
     bus_ = make_embedded_bus(
         shards,
         [](std::string_view name) { return broker::ChannelOptions{name.starts_with("log:")}; },
         limits, probes_);
-    for (auto& shard : shards_) shard->port = &bus_->attach(shard->sink, shard->waker);
+    for (auto& shard : shards_)
+      shard->port = &bus_->attach(shard->sink, shard->waker);
     ASSERT_TRUE(bus_->start().has_value());
     settle();
     for (auto& shard : shards_) {
@@ -115,8 +117,8 @@ TEST_F(EmbeddedBusTest, WhatACallbackAsksForIsDoneInTheNextTurn) {
     BusPort* port = nullptr;
   } sink;
   test::CountingWaker waker;
-  auto bus = make_embedded_bus(1, [](std::string_view) { return broker::ChannelOptions{}; },
-                               Limits{}, probes_);
+  auto bus = make_embedded_bus(
+      1, [](std::string_view) { return broker::ChannelOptions{}; }, Limits{}, probes_);
   sink.port = &bus->attach(sink, waker);
   ASSERT_TRUE(bus->start().has_value());
   sink.port->watch({0, 1}, "a");
@@ -158,7 +160,8 @@ TEST_F(EmbeddedBusTest, BetweenShardsThereIsOneMessageAndOneWakeATurn) {
   port(0).watch({4, 1}, name);
   settle();
   EXPECT_EQ(shard(0).sink.heads.size(), 1U);
-  for (int i = 0; i < 100; ++i) port(2).publish(publish_request(name, std::to_string(i), 1 + i));
+  for (int i = 0; i < 100; ++i)
+    port(2).publish(publish_request(name, std::to_string(i), 1 + i));
   EXPECT_EQ(shard(1).waker.wakes, 0);
   port(2).turn();
   EXPECT_EQ(shard(1).waker.wakes, 1);
@@ -269,11 +272,12 @@ TEST_F(EmbeddedBusTest, ASteadyLoadAllocatesNothing) {
     std::size_t deliveries = 0, outcomes = 0;
   } sink;
   test::CountingWaker waker;
-  auto bus = make_embedded_bus(1, [](std::string_view) { return broker::ChannelOptions{}; },
-                               Limits{}, probes_);
+  auto bus = make_embedded_bus(
+      1, [](std::string_view) { return broker::ChannelOptions{}; }, Limits{}, probes_);
   BusPort& only = bus->attach(sink, waker);
   ASSERT_TRUE(bus->start().has_value());
-  for (std::uint32_t i = 0; i < 100; ++i) only.watch({i, 1}, "channel:" + std::to_string(i));
+  for (std::uint32_t i = 0; i < 100; ++i)
+    only.watch({i, 1}, "channel:" + std::to_string(i));
   const std::string payload(128, 'x');
   const auto load = [&] {
     for (int turn = 0; turn < 50; ++turn) {
@@ -320,8 +324,8 @@ TEST_F(EmbeddedBusTest, StoppingReportsUnansweredPublishesAsUnknownAndThenNothin
 }
 
 TEST_F(EmbeddedBusTest, DoesNotStartBeforeEveryShardHasAttached) {
-  auto bus = make_embedded_bus(2, [](std::string_view) { return broker::ChannelOptions{}; },
-                               Limits{}, probes_);
+  auto bus = make_embedded_bus(
+      2, [](std::string_view) { return broker::ChannelOptions{}; }, Limits{}, probes_);
   test::RecordingSink sink;
   test::CountingWaker waker;
   BusPort& port = bus->attach(sink, waker);

@@ -1,10 +1,11 @@
 #pragma once
-// One partition of the broker: the channels whose home it is, who is interested in them, and their logs.
-// A pure state machine: commands of peers in, calls of CoreOut out, in order; time comes with each call.
-// It runs on the shard's thread (embedded) or on the broker's thread; a peer is a shard or a bus link.
-// Ephemeral channels (the default) only fan out; recoverable ones go through Log and LogStore first.
-// A PeerId names one life of a peer: after drop_peer it is not used again. Names of channels are checked
-// here, once, when a channel is first seen. CoreOut must not call back into the core.
+// One partition of the broker: the channels whose home it is, who is interested in them, and their
+// logs. A pure state machine: commands of peers in, calls of CoreOut out, in order; time comes with
+// each call. It runs on the shard's thread (embedded) or on the broker's thread; a peer is a shard
+// or a bus link. Ephemeral channels (the default) only fan out; recoverable ones go through Log and
+// LogStore first. A PeerId names one life of a peer: after drop_peer it is not used again. Names of
+// channels are checked here, once, when a channel is first seen. CoreOut must not call back into
+// the core.
 
 #include <chrono>
 #include <cstdint>
@@ -32,8 +33,8 @@ struct Target {
 class CoreOut {
  public:
   virtual ~CoreOut() = default;
-  /// One publication to all who watch its channel, the publisher's own peer included. `targets` is never
-  /// empty. Of an ephemeral channel (offset 0) the bytes are those given to Core::publish.
+  /// One publication to all who watch its channel, the publisher's own peer included. `targets` is
+  /// never empty. Of an ephemeral channel (offset 0) the bytes are those given to Core::publish.
   virtual void deliver(std::span<const Target> targets, const Epoch& epoch,
                        const PublicationView& publication) = 0;
   virtual void head(PeerId peer, const bus::HeadNotice& notice) = 0;
@@ -61,10 +62,11 @@ class Core {
 
   struct ChannelInfo {
     std::string_view name;
-    std::size_t peers;          ///< watches of it; 0: only its log is here
-    std::optional<Head> head;   ///< of a recoverable channel
+    std::size_t peers;         ///< watches of it; 0: only its log is here
+    std::optional<Head> head;  ///< of a recoverable channel
   };
-  /// Channels watched or with a log, in name order above `after`, at most `limit`: for `peal channels`.
+  /// Channels watched or with a log, in name order above `after`, at most `limit`: for `peal
+  /// channels`.
   void channels(std::string_view after, std::size_t limit,
                 const std::function<void(const ChannelInfo&)>& each) const;
   const runtime::Probe& probe() const;

@@ -1,9 +1,9 @@
 #pragma once
-// Where the logs of recoverable channels are. Every call is answered through the sink, within the call
-// or later, on the core's thread. What is said about one log comes in one order: a watch's answer, what
-// is appended after it by offset, and each append's outcome after what it appended was told: commit, then
-// fan out, then acknowledge.
-// A store decides nothing of its own: it follows the rules of Log.
+// Where the logs of recoverable channels are. Every call is answered through the sink, within the
+// call or later, on the core's thread. What is said about one log comes in one order: a watch's
+// answer, what is appended after it by offset, and each append's outcome after what it appended was
+// told: commit, then fan out, then acknowledge. A store decides nothing of its own: it follows the
+// rules of Log.
 
 #include <cstdint>
 #include <functional>

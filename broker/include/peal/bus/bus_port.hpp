@@ -1,17 +1,18 @@
 #pragma once
-// How a shard of a gateway (or a monitor, or the CLI) reaches the cores: one port per shard, used by that
-// shard's thread only. Calls only gather: they copy what they are given and return at once. `turn()`,
-// called once at the end of each of the shard's turns, hands everything over in batches and is the only
-// place from which the sink is called, so no callback ever runs inside another call. Heads, publications
-// and pages of one channel come in one order, the core's; on_published comes after them, in the order of
-// the publishes. A callback may call the port; that is gathered for the next turn.
+// How a shard of a gateway (or a monitor, or the CLI) reaches the cores: one port per shard, used
+// by that shard's thread only. Calls only gather: they copy what they are given and return at once.
+// `turn()`, called once at the end of each of the shard's turns, hands everything over in batches
+// and is the only place from which the sink is called, so no callback ever runs inside another
+// call. Heads, publications and pages of one channel come in one order, the core's; on_published
+// comes after them, in the order of the publishes. A callback may call the port; that is gathered
+// for the next turn.
 //
 // The Head that answers `watch` promises: everything above `top` comes on this port after it (on an
-// ephemeral channel: everything published from then on). Nothing of a channel comes before that answer, nor
-// after `unwatch` returned (but for the rest of the batch during whose callback it was called). A port
-// counts nothing: whoever watches keeps one alias per channel.
-// Push is a hint, the log is the truth: after on_state(linked) every alias still watched gets a new
-// on_heads answer by itself; the owner compares it with its Feed and reads only what moved.
+// ephemeral channel: everything published from then on). Nothing of a channel comes before that
+// answer, nor after `unwatch` returned (but for the rest of the batch during whose callback it was
+// called). A port counts nothing: whoever watches keeps one alias per channel. Push is a hint, the
+// log is the truth: after on_state(linked) every alias still watched gets a new on_heads answer by
+// itself; the owner compares it with its Feed and reads only what moved.
 
 #include <cstddef>
 #include <cstdint>
@@ -26,9 +27,9 @@
 namespace peal::bus {
 
 struct BusState {
-  bool linked = false;     ///< publishes can be taken
-  bool shared = false;     ///< other gateways hear what is published here
-  std::string detail;      ///< for a person: why not, or with whom
+  bool linked = false;  ///< publishes can be taken
+  bool shared = false;  ///< other gateways hear what is published here
+  std::string detail;   ///< for a person: why not, or with whom
 };
 
 /// Implemented by the port's owner. Spans and views are valid during the call.
@@ -56,8 +57,8 @@ class BusPort {
   virtual void unwatch(Alias alias) = 0;
   virtual void publish(const PublishRequest& request) = 0;
   virtual void read(const ReadRequest& request) = 0;
-  /// Hands over what was gathered, then calls the sink with what is due. True: call again soon, there is
-  /// more (the owner must not sleep).
+  /// Hands over what was gathered, then calls the sink with what is due. True: call again soon,
+  /// there is more (the owner must not sleep).
   virtual bool turn() = 0;
 };
 
@@ -67,8 +68,8 @@ class Bus {
   virtual ~Bus() = default;
   virtual BusPort& attach(BusSink& sink, Waker& waker) = 0;
   virtual Result<void> start() = 0;
-  /// Any thread. Each port's next turn is its last: it reports unanswered publishes as `unknown`, and
-  /// after it the sink isn't called any more. The bus outlives that turn.
+  /// Any thread. Each port's next turn is its last: it reports unanswered publishes as `unknown`,
+  /// and after it the sink isn't called any more. The bus outlives that turn.
   virtual void stop() = 0;
   virtual BusState state() const = 0;  ///< any thread
 };

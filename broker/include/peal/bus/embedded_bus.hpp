@@ -1,7 +1,8 @@
 #pragma once
-// The bus of one process: each attached shard is the home of hash(name) mod shards of all channels and runs
-// that Core partition itself, inside its own turn(). A channel at home costs no hop and no wake; between
-// shards one message per pair and turn. Others don't hear it: state().shared is false.
+// The bus of one process: each attached shard is the home of hash(name) mod shards of all channels
+// and runs that Core partition itself, inside its own turn(). A channel at home costs no hop and no
+// wake; between shards one message per pair and turn. Others don't hear it: state().shared is
+// false.
 
 #include <memory>
 

@@ -1,8 +1,9 @@
 #pragma once
-// A subscriber's side of one recoverable channel: what comes next. Pure. One per shard and channel, owned
-// by whoever watches. Publications below `next` are dropped (seen), the one at `next` is delivered,
-// those above are not delivered: the hole is read from the log first and the page closes it.
-// Held publications are not kept here: the log has them, so a hole costs one read and no memory.
+// A subscriber's side of one recoverable channel: what comes next. Pure. One per shard and channel,
+// owned by whoever watches. Publications below `next` are dropped (seen), the one at `next` is
+// delivered, those above are not delivered: the hole is read from the log first and the page closes
+// it. Held publications are not kept here: the log has them, so a hole costs one read and no
+// memory.
 
 #include <cstdint>
 
