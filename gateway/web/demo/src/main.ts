@@ -89,7 +89,8 @@ peal.on("state", (state) => {
     const seconds = status.downFor === undefined ? "" : ` after ${(status.downFor / 1000).toFixed(1)} s`;
     chat.note(`Back again${seconds}, on ${state.gateway}`, "back");
   }
-  byId("composer").classList.toggle("waiting", state.name !== "connected");
+  byId<HTMLInputElement>("say").placeholder =
+    state.name === "connected" ? "Say something" : "Sent when the connection is back";
   showPeople();
 });
 
