@@ -2,6 +2,7 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -97,6 +98,9 @@ Result<ConfigFile> read_config_file(const std::string& path) {
     const toml::table table = toml::parse(*text, path);
     ConfigFile file;
     flatten(file, table, "");
+    // toml++ sorts by key; mistakes are told in the order of the file.
+    std::ranges::stable_sort(file.values, {}, &FileValue::line);
+    std::ranges::stable_sort(file.arrays, {}, &FileArray::line);
     return file;
   } catch (const toml::parse_error& error) {
     return fail(ErrorCode::config_invalid, path + ":" + std::to_string(error.source().begin.line) +

@@ -20,10 +20,10 @@
 
 // The loop in `run`:
 //
-//   starting --ready()--> ready <--> not ready --signal--> draining --drained()--> stopped (0)
-//                                                             | second signal, or drain_time over
-//                                                             v
-//                                                          hurried --kHurryGrace--> stopped (1)
+//   starting --ready()--> ready <--> not ready --signal--> leaving --drain_delay--> draining
+//   draining --drained()--> stopped (0)
+//   leaving or draining --second signal, or drain_time over--> hurried
+//   hurried --drained()--> stopped (0), --kHurryGrace--> stopped (1)
 
 namespace peal::runtime {
 namespace {
@@ -54,7 +54,7 @@ void put_member(std::string& json, std::string_view name, std::string_view text)
 }  // namespace
 
 struct Process::Impl {
-  enum class State : std::uint8_t { starting, ready, not_ready, draining, hurried };
+  enum class State : std::uint8_t { starting, ready, not_ready, leaving, draining, hurried };
 
   Impl(ProcessConfig with, ProbeRegistry& registry, Logger say)
       : config(std::move(with)),
@@ -79,7 +79,9 @@ struct Process::Impl {
   void became_ready();
   void on_signal(int number);
   void discard_signals();
+  void leave();
   void start_drain();
+  void on_deadline();
   void hurry(std::string_view why);
   void wait(Clock::time_point until);
   Clock::time_point next_deadline() const;
@@ -101,6 +103,7 @@ struct Process::Impl {
   State state = State::starting;
   Clock::time_point deadline;  ///< of the state draining or hurried
   std::string not_ready_why;
+  bool gave_up = false;
 
   // Any thread.
   std::atomic<bool> drain_wanted{false};
@@ -167,10 +170,18 @@ void Process::Impl::refresh_readiness() {
   not_ready_why = why;
 }
 
-void Process::Impl::start_drain() {
-  if (state == State::draining || state == State::hurried) return;
-  state = State::draining;
+void Process::Impl::leave() {
+  if (state >= State::leaving) return;
   draining.store(true);
+  ready_file.remove();
+  if (config.drain_delay.count() == 0) return start_drain();
+  state = State::leaving;
+  deadline = Clock::now() + config.drain_delay;
+  logger.info("leaving", {{"drain_delay_ms", config.drain_delay.count()}});
+}
+
+void Process::Impl::start_drain() {
+  state = State::draining;
   deadline = Clock::now() + config.drain_time + kDrainGrace;
   logger.info("draining", {{"drain_time_ms", config.drain_time.count()}});
   if (callbacks.drain) {
@@ -196,10 +207,24 @@ void Process::Impl::on_signal(int number) {
   if (number == SIGHUP) {
     logger.info("reloading");
     if (callbacks.reload) callbacks.reload();
-  } else if (state == State::draining || state == State::hurried) {
+  } else if (state >= State::leaving) {
     hurry("a second signal");
   } else {
-    start_drain();
+    leave();
+  }
+}
+
+void Process::Impl::on_deadline() {
+  switch (state) {
+    case State::leaving:
+      return start_drain();
+    case State::draining:
+      return hurry("drain_time is over");
+    case State::hurried:
+      gave_up = true;
+      break;
+    default:
+      break;
   }
 }
 
@@ -256,21 +281,17 @@ Result<void> Process::start(ProcessCallbacks callbacks) {
 
 int Process::run() {
   Impl& self = *impl_;
-  int exit_code = 0;
-  while (!self.drained.load()) {
-    if (self.drain_wanted.load()) self.start_drain();
-    if (self.state < Impl::State::draining) {
+  while (!self.drained.load() && !self.gave_up) {
+    if (self.drain_wanted.load()) self.leave();
+    if (self.state < Impl::State::leaving) {
       self.refresh_readiness();
     } else if (Clock::now() >= self.deadline) {
-      if (self.state == Impl::State::hurried) {
-        self.logger.error("gave up waiting for the last sessions");
-        exit_code = 1;
-        break;
-      }
-      self.hurry("drain_time is over");
+      self.on_deadline();
     }
-    if (!self.drained.load()) self.wait(self.next_deadline());
+    if (!self.drained.load() && !self.gave_up) self.wait(self.next_deadline());
   }
+  const int exit_code = self.drained.load() ? 0 : 1;
+  if (exit_code != 0) self.logger.error("gave up waiting for the last sessions");
   self.ready_file.remove();
   self.listener.stop();
   self.logger.info("stopped", {{"exit_code", exit_code}});

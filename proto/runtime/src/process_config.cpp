@@ -37,7 +37,10 @@ void describe(ConfigSchema& schema, ProcessConfig& config) {
                "address of /healthz /readyz /metrics /version, or \"off\"");
   schema.field("ready_file", config.ready_file,
                "a JSON file that is there while the process is ready; empty: none");
-  schema.field("drain_time", config.drain_time, "from SIGTERM to the last session");
+  schema.field("drain_delay", config.drain_delay,
+               "after SIGTERM, time for a balancer to see /readyz before draining begins");
+  schema.field("drain_time", config.drain_time,
+               "from the beginning of draining to the last session");
   schema.field("log.level", config.log_level, "trace, debug, info, warn, error or off");
   schema.field("log.format", config.log_format, "text or json");
 }

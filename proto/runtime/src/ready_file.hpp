@@ -1,6 +1,6 @@
 #pragma once
-// A file that is there exactly while its process is ready to be found: a JSON object, written aside
-// and renamed into place, so that whoever waits for it never reads half of it.
+// A file that is there from when its process is first ready until it drains: a JSON object, written
+// aside and renamed into place, so that whoever waits for it never reads half of it.
 
 #include <string>
 #include <string_view>

@@ -118,7 +118,7 @@ TEST_F(ProcessTest, AnswersWhatOperatorsAsk) {
   EXPECT_EQ(stop(), 0);
 }
 
-TEST_F(ProcessTest, TheReadyFileIsThereExactlyWhileReady) {
+TEST_F(ProcessTest, TheReadyFileIsThereFromReadyToDrain) {
   std::ofstream(config_.ready_file) << "stale";
   ready_ = false;
   start();
@@ -158,6 +158,39 @@ TEST_F(ProcessTest, DrainsWhenToldFromAnotherThread) {
   process_->begin_drain();
   ASSERT_TRUE(eventually([&] { return drains_ == 1; }));
   EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(ProcessTest, ABalancerSeesThatItLeavesBeforeItDrains) {
+  config_.drain_delay = 60s;
+  start();
+  ASSERT_TRUE(eventually([&] { return !ready_file().empty(); }));
+  kill(getpid(), SIGTERM);
+  ASSERT_TRUE(eventually([&] { return process_->draining(); }));
+  EXPECT_THAT(get(process_->internal_address(), "/readyz"), HasSubstr("503"));
+  ASSERT_TRUE(eventually([&] { return ready_file().empty(); }));
+  EXPECT_EQ(drains_, 0);
+  kill(getpid(), SIGTERM);
+  ASSERT_TRUE(eventually([&] { return hurries_ == 1; }));
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(ProcessTest, DrainsWhenTheDelayIsOver) {
+  config_.drain_delay = 20ms;
+  start();
+  process_->begin_drain();
+  ASSERT_TRUE(eventually([&] { return drains_ == 1; }));
+  EXPECT_TRUE(capture_->said("leaving drain_delay_ms=20"));
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(ProcessTest, GivesUpOnWhoDoesNotHurry) {
+  config_.drain_time = 0ms;
+  start();
+  process_->begin_drain();
+  running_.join();
+  EXPECT_EQ(exit_code_, 1);
+  EXPECT_EQ(hurries_, 1);
+  EXPECT_TRUE(capture_->said("gave up waiting"));
 }
 
 TEST_F(ProcessTest, HurriesByItselfWhenTheDrainTimeIsOver) {
@@ -236,6 +269,7 @@ TEST_F(ProcessTest, ManySilentClientsDoNotKeepAnOperatorOut) {
   start();
   boost::asio::io_context io;
   std::vector<tcp::socket> silent;
+  silent.reserve(100);
   for (int i = 0; i < 100; ++i)
     silent.push_back(connect_to(io, process_->internal_address()));
   ASSERT_TRUE(eventually([&] {

@@ -20,6 +20,7 @@ struct ProcessConfig {
   std::string name;                              ///< node name; empty: host-pid
   std::string internal_listen;                   ///< "127.0.0.1:8421", "off"
   std::string ready_file;                        ///< written (atomically) when first ready
+  std::chrono::milliseconds drain_delay{0};      ///< not ready, but serving: a balancer notices
   std::chrono::milliseconds drain_time{10'000};  ///< from the first signal to the last session
   std::string log_level = "info";
   std::string log_format = "text";
