@@ -54,7 +54,7 @@ Result<void> App::start() {
   if (made.has_error()) return made.error();
   gateway_ = std::move(*made);
   if (auto started = gateway_->start(); started.has_error()) return started;
-  about_ = std::make_unique<AboutProbe>(*gateway_, probes_);
+  about_ = std::make_unique<AboutProbe>(*gateway_, !config_.gateway.zmq, probes_);
   if (!config_.gateway.zmq) {
     logger_.info("the core is embedded: other gateways do not hear what is published here",
                  {{"bus", "embedded"}});

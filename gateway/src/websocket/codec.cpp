@@ -119,6 +119,13 @@ Event message_event(Opcode opcode, std::string_view payload) {
 }  // namespace
 
 Event Decoder::next(std::span<char>& input, const DecoderLimits& limits, bool masked) {
+  const Event event = take(input, limits, masked);
+  // Behind a broken frame nothing has a meaning any more; taking all of it keeps every loop finite.
+  if (event.kind == Event::Kind::error) input = input.last(0);
+  return event;
+}
+
+Event Decoder::take(std::span<char>& input, const DecoderLimits& limits, bool masked) {
   if (assembly_ && assembly_->done) assembly_.reset();
   for (;;) {
     Event more;

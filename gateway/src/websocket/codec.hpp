@@ -29,7 +29,7 @@ struct Event {
     ping,       ///< answer with `payload`
     pong,
     close,      ///< `code` and reason in `payload`; 1005 when it had none
-    error,      ///< close with `code` and nothing more is read
+    error,      ///< close with `code`; the rest of the input is gone, nothing in it has a meaning
   };
   Kind kind = Kind::need_more;
   Opcode opcode = Opcode::text;
@@ -48,6 +48,8 @@ class Decoder {
   std::size_t held_bytes() const { return assembly_ ? assembly_->text.capacity() : 0; }
 
  private:
+  Event take(std::span<char>& input, const DecoderLimits& limits, bool masked);
+
   struct Assembly {
     std::string text;
     Opcode opcode = Opcode::text;

@@ -182,6 +182,14 @@ TEST(WebSocketCodec, RefusesBrokenFramesWithTheRightCodeAndASentence) {
   }
 }
 
+TEST(WebSocketCodec, TakesAllInputBehindABrokenFrame) {
+  std::string bytes = frame("x", {.masked = false}) + text("next");
+  std::span<char> rest(bytes.data(), bytes.size());
+  Decoder decoder;
+  EXPECT_EQ(decoder.next(rest, kLimits).kind, Kind::error);
+  EXPECT_TRUE(rest.empty());
+}
+
 TEST(WebSocketCodec, RefusesAnOversizedLengthFromTheHeaderAlone) {
   std::string header = frame("", {.extended = 8, .declared = 70'001}).substr(0, 10);
   std::span<char> rest(header.data(), header.size());
