@@ -322,7 +322,7 @@ def control_too_large(gateway):
 def ingest_garbage(gateway):
     context, peer = dealer(gateway.ready["ingest"], zmq.PUSH)
     try:
-        bad = [[b"bad"], [b"bad", b"1", b"2"], [b"bad", b"{"], [b"b\x01d", b"1"], [b"", b"1"], [b"c" * 256, b"1"],
+        bad = [[b"bad"], [b"bad", b"1", b"2", b"3"], [b"bad", b"{"], [b"b\x01d", b"1"], [b"", b"1"], [b"c" * 256, b"1"],
                [b"\xff", b"1"], [b"bad", b'"' + b"x" * (512 * 1024) + b'"'], [b"bad", b""], [b"bad", b"\xff"]]
         bad += [[b"bad", text.encode()] for text in INVALID_JSON.values()]
         for parts in bad:

@@ -25,6 +25,7 @@ class Session:
         self.socket = self.context.__enter__()
         self.ids = itertools.count(1)
         self.events: list[dict] = []
+        self.replies: dict[int, dict] = {}
 
     def __enter__(self):
         return self
@@ -44,12 +45,14 @@ class Session:
         return json.loads(self.socket.recv(timeout=seconds * slow_factor()))
 
     def reply(self, number: int, seconds: float = 10) -> dict:
-        """The reply with this id; events that come before it are kept."""
-        while True:
+        """The reply with this id; events and other replies that come before it are kept."""
+        while number not in self.replies:
             message = self.receive(seconds)
-            if message.get("id") == number:
-                return message
-            self.events.append(message)
+            if "id" in message:
+                self.replies[message["id"]] = message
+            else:
+                self.events.append(message)
+        return self.replies.pop(number)
 
     def call(self, action: str, **payload) -> dict:
         """The result of a command; an error fails."""
