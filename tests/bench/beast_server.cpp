@@ -1,6 +1,5 @@
-// The contender that most people would write: Beast's WebSocket stream, one async_write at a time per
-// connection, shared message strings. For docs/decisions/0003.
-// usage: bench_beast DELIVERY
+// The contender that most people would write: Beast's WebSocket stream, one async_write at a time
+// per connection, shared message strings. For docs/decisions/0003. usage: bench_beast DELIVERY
 #include <malloc.h>
 
 #include <atomic>
@@ -57,10 +56,12 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_message(const std::string& text) {
     if (text.find("\"subscribe\"") != std::string::npos) {
       room_.members.insert(this);
-      return send(std::make_shared<const std::string>(R"({"id":1,"result":{"channel":"bench:0"}})"));
+      return send(
+          std::make_shared<const std::string>(R"({"id":1,"result":{"channel":"bench:0"}})"));
     }
     const auto message = std::make_shared<const std::string>(room_.delivery);
-    for (Session* member : room_.members) member->send(message);
+    for (Session* member : room_.members)
+      member->send(message);
   }
   void write() {
     ++room_.writes;

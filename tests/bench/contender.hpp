@@ -1,7 +1,7 @@
 #pragma once
-// What every contender does alike: prints "port N" once it accepts, then answers each line "stat" on
-// standard input with one line of numbers about itself ("trim": after giving memory back), and ends with
-// its input.
+// What every contender does alike: prints "port N" once it accepts, then answers each line "stat"
+// on standard input with one line of numbers about itself ("trim": after giving memory back), and
+// ends with its input.
 //   cpu_us user_us system_us rss_bytes allocations <more, of its own>
 
 #include <sys/resource.h>
@@ -16,7 +16,8 @@
 namespace peal::bench {
 
 inline std::uint64_t microseconds(const timeval& time) {
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_usec);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(time.tv_usec);
 }
 
 inline std::uint64_t resident_bytes() {

@@ -1,8 +1,8 @@
-// The floor: what a fan-out can't be cheaper than on this kernel. Plain epoll, one buffer, one send and
-// no allocation per delivery, frames encoded beforehand, nothing parsed that its size doesn't tell.
-// It speaks just enough that the load takes it for a gateway: any first bytes are an upgrade request, a
-// message that is not of the publish's size is a subscribe to channel number <n>, one that is publishes.
-// usage: bench_floor PUBLISH_FRAME_BYTES DELIVERY_FRAME
+// The floor: what a fan-out can't be cheaper than on this kernel. Plain epoll, one buffer, one send
+// and no allocation per delivery, frames encoded beforehand, nothing parsed that its size doesn't
+// tell. It speaks just enough that the load takes it for a gateway: any first bytes are an upgrade
+// request, a message that is not of the publish's size is a subscribe to channel number <n>, one
+// that is publishes. usage: bench_floor PUBLISH_FRAME_BYTES DELIVERY_FRAME
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -115,15 +115,18 @@ int main(int argc, char** argv) {
   static Floor floor;
   floor.publish_bytes = static_cast<std::size_t>(std::atoi(argv[1]));
   const std::string payload = argv[2];
-  std::string frame = payload.size() < 126 ? std::string{'\x81', static_cast<char>(payload.size())}
-                                           : std::string{'\x81', '\x7e', static_cast<char>(payload.size() >> 8),
-                                                         static_cast<char>(payload.size() & 0xff)};
+  std::string frame = payload.size() < 126
+                          ? std::string{'\x81', static_cast<char>(payload.size())}
+                          : std::string{'\x81', '\x7e', static_cast<char>(payload.size() >> 8),
+                                        static_cast<char>(payload.size() & 0xff)};
   frame += payload;
   floor.frame_bytes = frame.size();
-  for (int i = 0; i < 8; ++i) floor.frames += frame;
+  for (int i = 0; i < 8; ++i)
+    floor.frames += frame;
   const unsigned port = floor.listen();
   std::thread([] { floor.run(); }).detach();
-  peal::bench::answer_questions(port, [] { return std::uint64_t{0}; },
-                                [](std::string_view) { return std::to_string(floor.flushes) + " 0 0"; });
+  peal::bench::answer_questions(
+      port, [] { return std::uint64_t{0}; },
+      [](std::string_view) { return std::to_string(floor.flushes) + " 0 0"; });
   std::_Exit(0);
 }

@@ -1,5 +1,5 @@
-// The contender that counts: a real shard, router, protocol and embedded bus, as peal-gateway runs them.
-// usage: bench_gateway [CERTIFICATE KEY]
+// The contender that counts: a real shard, router, protocol and embedded bus, as peal-gateway runs
+// them. usage: bench_gateway [CERTIFICATE KEY]
 #include <malloc.h>
 
 #include <atomic>
@@ -13,15 +13,19 @@
 namespace {
 std::atomic<std::uint64_t> allocations{0};
 thread_local bool counted = true;  // not of the thread that answers questions
-}
+}  // namespace
 
 void* operator new(std::size_t size) {
   if (counted) allocations.fetch_add(1, std::memory_order_relaxed);
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 int main(int argc, char** argv) {
   peal::test::LocalGateway gateway;
@@ -36,9 +40,9 @@ int main(int argc, char** argv) {
       [&](std::string_view line) {
         if (line.starts_with("trim")) ::malloc_trim(0);
         std::string text;
-        for (const char* name : {"peal_flushes_total", "peal_encodes_total", "peal_messages_sent_total",
-                                 "peal_sessions", "peal_subscriptions", "peal_channels_watched",
-                                 "peal_connections", "peal_turns_total"})
+        for (const char* name : {"peal_flushes_total", "peal_encodes_total",
+                                 "peal_messages_sent_total", "peal_sessions", "peal_subscriptions",
+                                 "peal_channels_watched", "peal_connections", "peal_turns_total"})
           text += std::to_string(static_cast<std::uint64_t>(gateway.metric(name))) + " ";
         return text;
       });

@@ -13,15 +13,19 @@ LocalGateway::LocalGateway() {
   rule.pattern = "*";
   rule.subscribe = rule.publish = "anyone";
   rules = {rule};
-  protocols = {[](const Limits& limits) { return std::make_unique<gateway::JsonProtocol>(limits); }};
+  protocols = {
+      [](const Limits& limits) { return std::make_unique<gateway::JsonProtocol>(limits); }};
   options_of = [](std::string_view) { return broker::ChannelOptions{}; };
 }
 
-LocalGateway::~LocalGateway() { stop(); }
+LocalGateway::~LocalGateway() {
+  stop();
+}
 
 void LocalGateway::start() {
   std::vector<std::string> names;
-  for (const auto& [name, secret] : keys) names.push_back(name);
+  for (const auto& [name, secret] : keys)
+    names.push_back(name);
   config.rules = gateway::ChannelRules::make(rules, names).value();
   auto shared = std::make_shared<gateway::http::RouterShared>();
   shared->limits = config.limits;
@@ -38,7 +42,8 @@ void LocalGateway::start() {
     };
   if (!bus) bus = bus::make_embedded_bus(config.shards, options_of, config.limits, probes_);
   shards_ = gateway::make_shard_set(config, logger, probes_);
-  if (auto started = shards_->start(*bus); !started) throw std::runtime_error(started.error().message);
+  if (auto started = shards_->start(*bus); !started)
+    throw std::runtime_error(started.error().message);
   if (auto started = bus->start(); !started) throw std::runtime_error(started.error().message);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// A gateway inside the test's process: real shards, router, protocol and embedded bus (or a bus of the
-// test's own) on a free port. Everything is adjustable before `start`. Stopped by its destructor.
+// A gateway inside the test's process: real shards, router, protocol and embedded bus (or a bus of
+// the test's own) on a free port. Everything is adjustable before `start`. Stopped by its
+// destructor.
 
 #include <functional>
 #include <memory>
@@ -23,12 +24,12 @@ class LocalGateway {
   LocalGateway(const LocalGateway&) = delete;
   LocalGateway& operator=(const LocalGateway&) = delete;
 
-  gateway::ShardConfig config;                ///< listens on a free port of 127.0.0.1
-  std::vector<gateway::ChannelRule> rules;    ///< default: anyone may do anything
+  gateway::ShardConfig config;              ///< listens on a free port of 127.0.0.1
+  std::vector<gateway::ChannelRule> rules;  ///< default: anyone may do anything
   std::map<std::string, std::string> keys;
   std::vector<gateway::http::ProtocolFactory> protocols;  ///< default: peal.json.v1
-  broker::OptionsOf options_of;               ///< default: all ephemeral
-  std::unique_ptr<bus::Bus> bus;              ///< default: embedded
+  broker::OptionsOf options_of;                           ///< default: all ephemeral
+  std::unique_ptr<bus::Bus> bus;                          ///< default: embedded
 
   /// Throws when it can't start.
   void start();
@@ -37,7 +38,8 @@ class LocalGateway {
   std::uint16_t port() const;
   std::string address() const { return shards_->address(); }
   LogCapture& log() { return *log_; }
-  /// A metric's value by its name and labels as in /metrics: `peal_sessions`, `peal_x{reason="age"}`.
+  /// A metric's value by its name and labels as in /metrics: `peal_sessions`,
+  /// `peal_x{reason="age"}`.
   double metric(const std::string& name) const;
   runtime::ProbeRegistry& probes() { return probes_; }
 

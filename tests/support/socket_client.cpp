@@ -39,12 +39,19 @@ SocketClient::SocketClient(std::uint16_t port, Options options) : options_(optio
 }
 
 SocketClient::SocketClient(SocketClient&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), ssl_(std::exchange(other.ssl_, nullptr)),
-      context_(std::exchange(other.context_, nullptr)), options_(other.options_),
-      input_(std::move(other.input_)), parsed_(other.parsed_), ended_(other.ended_),
-      decoder_(std::move(other.decoder_)), next_id_(other.next_id_) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      ssl_(std::exchange(other.ssl_, nullptr)),
+      context_(std::exchange(other.context_, nullptr)),
+      options_(other.options_),
+      input_(std::move(other.input_)),
+      parsed_(other.parsed_),
+      ended_(other.ended_),
+      decoder_(std::move(other.decoder_)),
+      next_id_(other.next_id_) {}
 
-SocketClient::~SocketClient() { close(); }
+SocketClient::~SocketClient() {
+  close();
+}
 
 void SocketClient::close() {
   SSL_free(static_cast<SSL*>(std::exchange(ssl_, nullptr)));
@@ -59,12 +66,15 @@ void SocketClient::abort() {
   close();
 }
 
-void SocketClient::close_writing() { ::shutdown(fd_, SHUT_WR); }
+void SocketClient::close_writing() {
+  ::shutdown(fd_, SHUT_WR);
+}
 
 void SocketClient::send_bytes(std::string_view bytes) {
   while (!bytes.empty()) {
     if (ssl_ != nullptr) {
-      const int n = SSL_write(static_cast<SSL*>(ssl_), bytes.data(), static_cast<int>(bytes.size()));
+      const int n =
+          SSL_write(static_cast<SSL*>(ssl_), bytes.data(), static_cast<int>(bytes.size()));
       if (n <= 0) throw std::runtime_error("TLS write failed");
       bytes.remove_prefix(static_cast<std::size_t>(n));
       continue;
@@ -82,9 +92,9 @@ bool SocketClient::fill(std::chrono::milliseconds wait) {
     if (::poll(&one, 1, static_cast<int>(wait.count())) == 0) return false;
   }
   std::array<char, 65536> buffer;
-  const ssize_t n = ssl_ != nullptr
-                        ? SSL_read(static_cast<SSL*>(ssl_), buffer.data(), static_cast<int>(buffer.size()))
-                        : ::recv(fd_, buffer.data(), buffer.size(), 0);
+  const ssize_t n = ssl_ != nullptr ? SSL_read(static_cast<SSL*>(ssl_), buffer.data(),
+                                               static_cast<int>(buffer.size()))
+                                    : ::recv(fd_, buffer.data(), buffer.size(), 0);
   if (n <= 0)
     ended_ = true;
   else
@@ -93,7 +103,8 @@ bool SocketClient::fill(std::chrono::milliseconds wait) {
 }
 
 std::string SocketClient::read_all() {
-  while (fill(options_.deadline)) continue;
+  while (fill(options_.deadline))
+    continue;
   if (!ended_) throw std::runtime_error("the connection did not end in time");
   return std::exchange(input_, {});
 }
@@ -136,15 +147,19 @@ void SocketClient::send_frame(Opcode opcode, std::string_view payload) {
     frame += static_cast<char>(size & 0xff);
   } else {
     frame += static_cast<char>(0x80 | 127);
-    for (int shift = 56; shift >= 0; shift -= 8) frame += static_cast<char>((size >> shift) & 0xff);
+    for (int shift = 56; shift >= 0; shift -= 8)
+      frame += static_cast<char>((size >> shift) & 0xff);
   }
   constexpr std::array<char, 4> kMask{0x12, 0x34, 0x56, 0x78};
   frame.append(kMask.data(), kMask.size());
-  for (std::size_t i = 0; i < size; ++i) frame += static_cast<char>(payload[i] ^ kMask[i % 4]);
+  for (std::size_t i = 0; i < size; ++i)
+    frame += static_cast<char>(payload[i] ^ kMask[i % 4]);
   send_bytes(frame);
 }
 
-void SocketClient::send_text(std::string_view message) { send_frame(Opcode::text, message); }
+void SocketClient::send_text(std::string_view message) {
+  send_frame(Opcode::text, message);
+}
 
 SocketClient::Incoming SocketClient::receive_frame() {
   const gateway::websocket::DecoderLimits limits{64 * 1024 * 1024, 1024};
@@ -172,7 +187,8 @@ std::string SocketClient::receive() {
     const Incoming got = receive_frame();
     if (got.kind == Event::Kind::message) return got.payload;
     if (got.kind == Event::Kind::ping) send_frame(Opcode::pong, got.payload);
-    if (got.kind == Event::Kind::close) throw std::runtime_error("closed with " + std::to_string(got.code));
+    if (got.kind == Event::Kind::close)
+      throw std::runtime_error("closed with " + std::to_string(got.code));
   }
 }
 

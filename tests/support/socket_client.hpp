@@ -1,6 +1,7 @@
 #pragma once
-// A client of one socket for tests, blocking with deadlines: raw bytes, HTTP, and WebSocket frames (read by
-// our own decoder, which the Beast tests check). Throws when something doesn't come in time.
+// A client of one socket for tests, blocking with deadlines: raw bytes, HTTP, and WebSocket frames
+// (read by our own decoder, which the Beast tests check). Throws when something doesn't come in
+// time.
 
 #include <chrono>
 #include <cstdint>
@@ -53,7 +54,8 @@ class SocketClient {
   /// Reads until a Close frame and returns its code; 1006 when the connection just ended.
   std::uint16_t receive_close();
 
-  /// Sends a command (an object without id) as `id` and returns its reply; pushes before it are skipped.
+  /// Sends a command (an object without id) as `id` and returns its reply; pushes before it are
+  /// skipped.
   std::string command(std::string_view action, std::string_view payload);
   std::string subscribe(std::string_view channel);
 

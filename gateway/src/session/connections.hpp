@@ -82,10 +82,12 @@ class Connections final : public OutletOwner {
   void resume(Connection& connection);
   /// Its input goes on with the next turn, after the flush.
   void yield(Connection& connection) { make_ready(connection); }
-  /// Whether the turn has gathered so much that it should be sent before more is taken in. About one
-  /// full-sized send a connection: more of it at a time gains nothing and costs memory and latency.
+  /// Whether the turn has gathered so much that it should be sent before more is taken in. About
+  /// one full-sized send a connection: more of it at a time gains nothing and costs memory and
+  /// latency.
   bool full() const {
-    return outlet_.gathered_bytes() > std::max(kGatherBytes, outlet_.dirty_count() * kGatherBytesEach);
+    return outlet_.gathered_bytes() >
+           std::max(kGatherBytes, outlet_.dirty_count() * kGatherBytesEach);
   }
   /// Nothing more is sent after what is queued; then FIN, and the peer has `close_timeout` to end.
   void finish(Connection& connection);

@@ -126,8 +126,8 @@ void ShardThread::pump_bus() {
   bus_has_more_ = port_->turn();
 }
 
-// With more input at hand and little gathered, sending waits for a moment: overload must lead to more
-// messages a system call, not fewer.
+// With more input at hand and little gathered, sending waits for a moment: overload must lead to
+// more messages a system call, not fewer.
 void ShardThread::flush() {
   Outlet& outlet = connections_.outlet();
   if (!outlet.dirty()) {

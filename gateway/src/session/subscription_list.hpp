@@ -28,35 +28,14 @@ class SubscriptionList {
   std::span<const Subscription> all() const { return {data(), size_}; }
 
   /// Its slot.
-  std::uint32_t add(Subscription subscription) {
-    if (size_ == capacity_) grow();
-    data()[size_] = subscription;
-    return size_++;
-  }
+  std::uint32_t add(Subscription subscription);
   /// The slot that was moved into this one, or `slot` itself when it was the last.
-  std::uint32_t remove(std::uint32_t slot) {
-    const std::uint32_t last = --size_;
-    data()[slot] = data()[last];
-    if (size_ <= 1 && capacity_ > 1) {
-      const Subscription kept = many_[0];
-      delete[] many_;
-      one_ = kept;
-      capacity_ = 1;
-    }
-    return last;
-  }
+  std::uint32_t remove(std::uint32_t slot);
 
  private:
   Subscription* data() { return capacity_ == 1 ? &one_ : many_; }
   const Subscription* data() const { return capacity_ == 1 ? &one_ : many_; }
-  void grow() {
-    auto* bigger = new Subscription[capacity_ * 2];
-    for (std::uint32_t i = 0; i < size_; ++i)
-      bigger[i] = data()[i];
-    if (capacity_ > 1) delete[] many_;
-    many_ = bigger;
-    capacity_ *= 2;
-  }
+  void grow();
 
   union {
     Subscription one_;

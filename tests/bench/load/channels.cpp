@@ -1,4 +1,5 @@
-// 1,000 channels of one subscriber each, published over WebSocket: at saturation, and at 20,000 a second.
+// 1,000 channels of one subscriber each, published over WebSocket: at saturation, and at 20,000 a
+// second.
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -14,7 +15,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kChannels = 1000;
 
-std::string channel_name(std::size_t i) { return "bench:" + std::to_string(10000 + i); }
+std::string channel_name(std::size_t i) {
+  return "bench:" + std::to_string(10000 + i);
+}
 
 struct Lane {
   Publisher publisher;
@@ -38,7 +41,8 @@ Figures publish_for(ContenderProcess& process, Swarm& swarm, std::vector<Lane>& 
     const double due = rate * std::chrono::duration<double>(Clock::now() - begin).count();
     if (rate == 0) {
       for (Lane& lane : lanes) {
-        const std::size_t n = lane.publisher.send_some(std::string_view(lane.frames).substr(lane.at));
+        const std::size_t n =
+            lane.publisher.send_some(std::string_view(lane.frames).substr(lane.at));
         lane.at = (lane.at + n) % lane.frames.size();
       }
     }
@@ -58,7 +62,8 @@ Figures publish_for(ContenderProcess& process, Swarm& swarm, std::vector<Lane>& 
       lane.publisher.send(std::string_view(lane.frames).substr(lane.at, frame - lane.at % frame));
       lane.at = (lane.at + frame - lane.at % frame) % lane.frames.size();
     }
-  while (swarm.read(std::chrono::milliseconds(200)) > 0) continue;
+  while (swarm.read(std::chrono::milliseconds(200)) > 0)
+    continue;
   return {deliveries / seconds, used.cpu_us / deliveries, deliveries / used.flushes,
           used.cpu_us / 1e6 / seconds};
 }
@@ -70,7 +75,8 @@ bool channels(const Options& options) {
   Swarm swarm(process.port());
   swarm.open(kChannels, channel_name);
   std::string frames;
-  for (std::size_t i = 0; i < kChannels; ++i) frames += publish_frame(channel_name(i));
+  for (std::size_t i = 0; i < kChannels; ++i)
+    frames += publish_frame(channel_name(i));
   for (const std::size_t publishers : {1u, 8u}) {
     std::vector<Lane> lanes;
     for (std::size_t i = 0; i < publishers; ++i) {
@@ -79,13 +85,16 @@ bool channels(const Options& options) {
     }
     const auto time = std::chrono::milliseconds(options.full ? 3000 : 500);
     const Figures full = publish_for(process, swarm, lanes, 0, time);
-    std::printf("  %zu publisher%s  saturation %.0f msg/s, %.2f CPU-us a publish and delivery (bar 1.5), "
-                "%.1f a flush, server busy %.0f %%\n",
-                publishers, publishers == 1 ? " " : "s", full.per_second, full.cpu_us, full.per_flush,
-                full.busy * 100);
+    std::printf(
+        "  %zu publisher%s  saturation %.0f msg/s, %.2f CPU-us a publish and delivery (bar 1.5), "
+        "%.1f a flush, server busy %.0f %%\n",
+        publishers, publishers == 1 ? " " : "s", full.per_second, full.cpu_us, full.per_flush,
+        full.busy * 100);
     const Figures paced = publish_for(process, swarm, lanes, 20000, time);
-    std::printf("  %zu publisher%s  at %.0f msg/s %.2f CPU-us a publish and delivery (bar 9), %.1f a flush\n",
-                publishers, publishers == 1 ? " " : "s", paced.per_second, paced.cpu_us, paced.per_flush);
+    std::printf(
+        "  %zu publisher%s  at %.0f msg/s %.2f CPU-us a publish and delivery (bar 9), %.1f a "
+        "flush\n",
+        publishers, publishers == 1 ? " " : "s", paced.per_second, paced.cpu_us, paced.per_flush);
   }
   return true;
 }

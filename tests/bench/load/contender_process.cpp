@@ -12,9 +12,18 @@
 namespace peal::bench {
 
 Stat operator-(const Stat& a, const Stat& b) {
-  return {a.cpu_us - b.cpu_us, a.user_us - b.user_us, a.system_us - b.system_us, a.rss - b.rss,
-          a.allocations - b.allocations, a.flushes - b.flushes, a.encodes - b.encodes,
-          a.messages - b.messages, a.sessions, a.subscriptions, a.channels, a.connections,
+  return {a.cpu_us - b.cpu_us,
+          a.user_us - b.user_us,
+          a.system_us - b.system_us,
+          a.rss - b.rss,
+          a.allocations - b.allocations,
+          a.flushes - b.flushes,
+          a.encodes - b.encodes,
+          a.messages - b.messages,
+          a.sessions,
+          a.subscriptions,
+          a.channels,
+          a.connections,
           a.turns - b.turns};
 }
 
@@ -36,7 +45,8 @@ ContenderProcess::ContenderProcess(std::string name, std::vector<std::string> co
     ::dup2(in[0], 0);
     ::dup2(out[1], 1);
     std::vector<char*> arguments;
-    for (auto& argument : command) arguments.push_back(argument.data());
+    for (auto& argument : command)
+      arguments.push_back(argument.data());
     arguments.push_back(nullptr);
     ::execv(arguments[0], arguments.data());
     ::_exit(127);
@@ -62,11 +72,13 @@ Stat ContenderProcess::stat(bool trim) {
   std::fputs(trim ? "trim\n" : "stat\n", to_);
   std::fflush(to_);
   char line[512];
-  if (std::fgets(line, sizeof line, from_) == nullptr) throw std::runtime_error(name_ + " has died");
+  if (std::fgets(line, sizeof line, from_) == nullptr)
+    throw std::runtime_error(name_ + " has died");
   Stat stat;
-  std::sscanf(line, "%lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf", &stat.cpu_us, &stat.user_us,
-              &stat.system_us, &stat.rss, &stat.allocations, &stat.flushes, &stat.encodes, &stat.messages,
-              &stat.sessions, &stat.subscriptions, &stat.channels, &stat.connections, &stat.turns);
+  std::sscanf(line, "%lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf", &stat.cpu_us,
+              &stat.user_us, &stat.system_us, &stat.rss, &stat.allocations, &stat.flushes,
+              &stat.encodes, &stat.messages, &stat.sessions, &stat.subscriptions, &stat.channels,
+              &stat.connections, &stat.turns);
   return stat;
 }
 

@@ -1,4 +1,5 @@
-// One channel, 1,000 subscribers: against the floor at one and at eight messages a flush; open throttle.
+// One channel, 1,000 subscribers: against the floor at one and at eight messages a flush; open
+// throttle.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -42,7 +43,8 @@ std::vector<Run> start_all(const Options& options, bool beast) {
 // Publishes `each` messages at once, waits until every subscriber has them, and so on for `time`.
 void lockstep(Run& run, std::size_t each, std::chrono::milliseconds time) {
   std::string frames;
-  for (std::size_t i = 0; i < each; ++i) frames += publish_frame("bench:0");
+  for (std::size_t i = 0; i < each; ++i)
+    frames += publish_frame("bench:0");
   const std::size_t bytes = kSubscribers * each * delivery_frame_bytes("bench:0");
   const Stat before = run.process->stat();
   const auto begin = Clock::now();
@@ -50,7 +52,8 @@ void lockstep(Run& run, std::size_t each, std::chrono::milliseconds time) {
   for (; Clock::now() - begin < time; ++rounds) {
     const std::uint64_t until = run.swarm->bytes() + bytes;
     run.publisher->send(frames);
-    if (!run.swarm->read_until(until)) throw std::runtime_error(run.process->name() + " lost something");
+    if (!run.swarm->read_until(until))
+      throw std::runtime_error(run.process->name() + " lost something");
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   const double deliveries = static_cast<double>(rounds * each * kSubscribers);
@@ -70,12 +73,14 @@ void compare(const Options& options, std::vector<Run>& runs, std::size_t each, c
   }
   const std::size_t rounds = options.full ? 9 : 3;
   for (std::size_t i = 0; i < rounds; ++i)
-    for (Run& run : runs) lockstep(run, each, std::chrono::milliseconds(options.full ? 500 : 200));
+    for (Run& run : runs)
+      lockstep(run, each, std::chrono::milliseconds(options.full ? 500 : 200));
   const double floor = median(runs[0].cpu_us);
   for (Run& run : runs)
-    std::printf("  %zu a flush  %-6s %6.3f CPU-us a delivery  %8.0f deliveries/s  ratio to floor %.3f%s\n",
-                each, run.process->name().c_str(), median(run.cpu_us), median(run.rate),
-                floor / median(run.cpu_us), &run == &runs[1] ? bar : "");
+    std::printf(
+        "  %zu a flush  %-6s %6.3f CPU-us a delivery  %8.0f deliveries/s  ratio to floor %.3f%s\n",
+        each, run.process->name().c_str(), median(run.cpu_us), median(run.rate),
+        floor / median(run.cpu_us), &run == &runs[1] ? bar : "");
 }
 
 // Publishes as fast as the server takes it, or at `rate` publications a second, for `time`.
@@ -89,7 +94,8 @@ struct Flood {
 Flood flood(Run& run, double rate, std::chrono::milliseconds time) {
   constexpr std::size_t kFrames = 64;
   std::string frames;
-  for (std::size_t i = 0; i < kFrames; ++i) frames += publish_frame("bench:0");
+  for (std::size_t i = 0; i < kFrames; ++i)
+    frames += publish_frame("bench:0");
   const double frame_bytes = static_cast<double>(frames.size()) / kFrames;
   const Stat before = run.process->stat();
   const std::uint64_t bytes_before = run.swarm->bytes();
@@ -97,7 +103,8 @@ Flood flood(Run& run, double rate, std::chrono::milliseconds time) {
   std::size_t at = 0;
   double sent = 0;
   while (Clock::now() - begin < time) {
-    const double due = rate * std::chrono::duration<double>(Clock::now() - begin).count() * frame_bytes;
+    const double due =
+        rate * std::chrono::duration<double>(Clock::now() - begin).count() * frame_bytes;
     while (rate == 0 || sent < due) {
       const std::size_t n = run.publisher->send_some(std::string_view(frames).substr(at));
       if (n == 0) break;
@@ -111,7 +118,8 @@ Flood flood(Run& run, double rate, std::chrono::milliseconds time) {
                             static_cast<double>(delivery_frame_bytes("bench:0"));
   const Stat used = run.process->stat() - before;
   if (at > 0) run.publisher->send(std::string_view(frames).substr(at));
-  while (run.swarm->read(std::chrono::milliseconds(200)) > 0) continue;
+  while (run.swarm->read(std::chrono::milliseconds(200)) > 0)
+    continue;
   return {deliveries / seconds, used.cpu_us / deliveries, deliveries / used.flushes,
           used.cpu_us / 1e6 / seconds, run.swarm->ended()};
 }
@@ -131,17 +139,20 @@ bool throttle(const Options& options) {
   lockstep(runs[0], 1, time / 2);
   const double floor_cpu = runs[0].cpu_us[0];
   const Flood open = flood(runs[1], 0, time);
-  std::printf("  open throttle  %.2f M deliveries/s, %.3f CPU-us each, %.1f a flush, server busy %.0f %%, "
-              "sessions lost %zu: %.1f x the floor's CPU, %.1f x its rate (bar 8, aim 12)\n",
-              open.deliveries_per_second / 1e6, open.cpu_us, open.per_flush, open.busy * 100, open.ended,
-              floor_cpu / open.cpu_us, open.deliveries_per_second / runs[0].rate[0]);
+  std::printf(
+      "  open throttle  %.2f M deliveries/s, %.3f CPU-us each, %.1f a flush, server busy %.0f %%, "
+      "sessions lost %zu: %.1f x the floor's CPU, %.1f x its rate (bar 8, aim 12)\n",
+      open.deliveries_per_second / 1e6, open.cpu_us, open.per_flush, open.busy * 100, open.ended,
+      floor_cpu / open.cpu_us, open.deliveries_per_second / runs[0].rate[0]);
   const double best = open.deliveries_per_second / kSubscribers;
   for (const double times : {0.5, 0.9, 1.2, 2.0}) {
     const Flood offered = flood(runs[1], best * times, time);
-    std::printf("  offered %.1f x  %.2f M deliveries/s = %.0f %% of the best, %.1f a flush, sessions lost %zu%s\n",
-                times, offered.deliveries_per_second / 1e6,
-                100 * offered.deliveries_per_second / open.deliveries_per_second, offered.per_flush,
-                offered.ended, times == 2.0 ? " (bar 80 %)" : "");
+    std::printf(
+        "  offered %.1f x  %.2f M deliveries/s = %.0f %% of the best, %.1f a flush, sessions lost "
+        "%zu%s\n",
+        times, offered.deliveries_per_second / 1e6,
+        100 * offered.deliveries_per_second / open.deliveries_per_second, offered.per_flush,
+        offered.ended, times == 2.0 ? " (bar 80 %)" : "");
   }
   return open.ended == 0;
 }
@@ -162,10 +173,12 @@ bool counts(const Options& options) {
   const double encodes = used.encodes / kPublications;
   const double flushes = used.flushes / kPublications / kSubscribers;
   const double allocations = used.allocations / kPublications;
-  std::printf("  per publication: %.3f encodes, %.4f sending system calls a delivery, %.2f allocations\n",
-              encodes, flushes, allocations);
+  std::printf(
+      "  per publication: %.3f encodes, %.4f sending system calls a delivery, %.2f allocations\n",
+      encodes, flushes, allocations);
   const bool good = encodes == 1.0 && flushes <= 1.0 && allocations < 6.0;
-  if (!good) std::printf("  FAILED: expected 1 encode, 1 system call a delivery, under 6 allocations\n");
+  if (!good)
+    std::printf("  FAILED: expected 1 encode, 1 system call a delivery, under 6 allocations\n");
   return good;
 }
 

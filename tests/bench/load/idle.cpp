@@ -1,4 +1,5 @@
-// Connections that do nothing, come and go: memory of each, the rate at which they come, what they leave.
+// Connections that do nothing, come and go: memory of each, the rate at which they come, what they
+// leave.
 #include <poll.h>
 
 #include <chrono>
@@ -40,10 +41,11 @@ bool hold(ContenderProcess& process, std::size_t count, bool tls, const char* ba
   const double kernel = kernel_bytes() - kernel_before;
   const Stat used = process.stat(true) - before;
   const auto n = static_cast<double>(count);
-  std::printf("  %-6s %zu idle, subscribed %s connections: %.0f bytes of process memory each%s, "
-              "about %.1f KB in the kernel (both ends); %.0f a second, %.1f CPU-us each\n",
-              process.name().c_str(), count, tls ? "TLS" : "plain", used.rss / n, bar,
-              kernel / n / 1024, n / seconds, used.cpu_us / n);
+  std::printf(
+      "  %-6s %zu idle, subscribed %s connections: %.0f bytes of process memory each%s, "
+      "about %.1f KB in the kernel (both ends); %.0f a second, %.1f CPU-us each\n",
+      process.name().c_str(), count, tls ? "TLS" : "plain", used.rss / n, bar, kernel / n / 1024,
+      n / seconds, used.cpu_us / n);
   return swarm.ended() == 0;
 }
 
@@ -63,7 +65,8 @@ bool idle(const Options& options) {
 }
 
 bool idle_tls(const Options& options) {
-  ContenderProcess peal("peal", {options.bin + "/bench_gateway", options.certificate, options.key}, 0);
+  ContenderProcess peal("peal", {options.bin + "/bench_gateway", options.certificate, options.key},
+                        0);
   return hold(peal, options.full ? 10000 : 1000, true, "");
 }
 
@@ -72,25 +75,27 @@ bool connects(const Options& options) {
   const std::string size = std::to_string(publish_frame("bench:0").size());
   double floor_cpu = 0, floor_rate = 0;
   for (int i = 0; i < 2; ++i) {
-    ContenderProcess process(i == 0 ? "floor" : "peal",
-                             i == 0 ? std::vector<std::string>{options.bin + "/bench_floor", size,
-                                                               delivery("bench:0")}
-                                    : std::vector<std::string>{options.bin + "/bench_gateway"},
-                             0);
+    ContenderProcess process(
+        i == 0 ? "floor" : "peal",
+        i == 0 ? std::vector<std::string>{options.bin + "/bench_floor", size, delivery("bench:0")}
+               : std::vector<std::string>{options.bin + "/bench_gateway"},
+        0);
     const Stat before = process.stat();
     Swarm swarm(process.port());
     const auto begin = Clock::now();
     swarm.open(count, [](std::size_t) { return "bench:0"; });
-    const double rate = static_cast<double>(count) / std::chrono::duration<double>(Clock::now() - begin).count();
+    const double rate =
+        static_cast<double>(count) / std::chrono::duration<double>(Clock::now() - begin).count();
     const double cpu = (process.stat() - before).cpu_us / static_cast<double>(count);
     if (i == 0) {
       floor_cpu = cpu;
       floor_rate = rate;
     }
-    std::printf("  %-6s %.0f connect, upgrade and subscribe a second, %.1f CPU-us each%s", process.name().c_str(),
-                rate, cpu, i == 0 ? "\n" : "");
+    std::printf("  %-6s %.0f connect, upgrade and subscribe a second, %.1f CPU-us each%s",
+                process.name().c_str(), rate, cpu, i == 0 ? "\n" : "");
     if (i == 1)
-      std::printf(": %.2f x the floor's rate, %.2f x by CPU (bar 0.7)\n", rate / floor_rate, floor_cpu / cpu);
+      std::printf(": %.2f x the floor's rate, %.2f x by CPU (bar 0.7)\n", rate / floor_rate,
+                  floor_cpu / cpu);
   }
   return true;
 }
@@ -102,20 +107,24 @@ bool cycles(const Options& options) {
   const auto cycle = [&](std::size_t times) {
     for (std::size_t done = 0; done < times; done += kAtOnce) {
       Swarm swarm(process.port());
-      swarm.open(kAtOnce, [&](std::size_t i) { return "cycle:" + std::to_string((done + i) % 7000); });
+      swarm.open(kAtOnce,
+                 [&](std::size_t i) { return "cycle:" + std::to_string((done + i) % 7000); });
     }
-    for (int i = 0; i < 200 && process.stat().connections > 0; ++i) ::poll(nullptr, 0, 10);
+    for (int i = 0; i < 200 && process.stat().connections > 0; ++i)
+      ::poll(nullptr, 0, 10);
   };
   cycle(all / 20);
   const Stat before = process.stat(true);
   cycle(all);
   const Stat after = process.stat(true);
   const double growth = (after.rss - before.rss) / before.rss * 100;
-  std::printf("  after %zu connect, subscribe, close: %.0f connections, %.0f sessions, %.0f subscriptions, "
-              "%.0f channels; memory %.1f MB, %+.1f %% (bar 5 %%)\n",
-              all, after.connections, after.sessions, after.subscriptions, after.channels,
-              after.rss / 1048576, growth);
-  return after.connections + after.sessions + after.subscriptions + after.channels == 0 && growth <= 5;
+  std::printf(
+      "  after %zu connect, subscribe, close: %.0f connections, %.0f sessions, %.0f subscriptions, "
+      "%.0f channels; memory %.1f MB, %+.1f %% (bar 5 %%)\n",
+      all, after.connections, after.sessions, after.subscriptions, after.channels,
+      after.rss / 1048576, growth);
+  return after.connections + after.sessions + after.subscriptions + after.channels == 0 &&
+         growth <= 5;
 }
 
 }  // namespace peal::bench

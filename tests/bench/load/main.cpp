@@ -1,4 +1,5 @@
-// The load and the report. usage: bench_load [--bin FOLDER] [--full] [--tls CERTIFICATE KEY] [SCENARIO…]
+// The load and the report. usage: bench_load [--bin FOLDER] [--full] [--tls CERTIFICATE KEY]
+// [SCENARIO…]
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -29,7 +30,8 @@ int main(int argc, char** argv) {
   bool good = true;
   try {
     for (const auto& scenario : peal::bench::scenarios(options.full)) {
-      if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), scenario.name) == wanted.end()) continue;
+      if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), scenario.name) == wanted.end())
+        continue;
       std::printf("%s: %s\n", scenario.name, scenario.about);
       std::fflush(stdout);
       good = scenario.run(options) && good;

@@ -10,10 +10,12 @@ namespace peal::bench {
 
 inline constexpr std::size_t kMessageBytes = 128;
 
-inline std::string message() { return '"' + std::string(kMessageBytes - 2, 'x') + '"'; }
+inline std::string message() {
+  return '"' + std::string(kMessageBytes - 2, 'x') + '"';
+}
 inline std::string publish_frame(const std::string& channel) {
-  return client_frame(R"({"action":"publish","payload":{"channel":")" + channel + R"(","message":)" +
-                      message() + "}}");
+  return client_frame(R"({"action":"publish","payload":{"channel":")" + channel +
+                      R"(","message":)" + message() + "}}");
 }
 inline std::string delivery(const std::string& channel) {
   return R"({"event":"message","channel":")" + channel + R"(","message":)" + message() + "}";

@@ -4,19 +4,23 @@ namespace peal::bench {
 
 std::vector<Scenario> scenarios(bool full) {
   std::vector<Scenario> all{
-      {"counts", "encodes, system calls and allocations of a publication to 1,000 subscribers", counts},
+      {"counts", "encodes, system calls and allocations of a publication to 1,000 subscribers",
+       counts},
       {"fanout", "1,000 subscribers of one channel, 128 bytes, server on one core", fanout},
       {"cycles", "sessions that come, subscribe and go leave nothing behind", cycles},
   };
   if (!full) return all;
-  all.insert(all.end(), {
-      {"throttle", "the same, publishing as fast as it goes, and more than that", throttle},
-      {"channels", "1,000 channels of one subscriber, published over WebSocket", channels},
-      {"idle", "connections that are subscribed and do nothing", idle},
-      {"idle_tls", "the same over TLS", idle_tls},
-      {"connects", "connect, upgrade, subscribe against a floor of the same system calls", connects},
-      {"stopped_reader", "what one stopped reader of 1,000 does to the others", stopped_reader},
-  });
+  all.insert(
+      all.end(),
+      {
+          {"throttle", "the same, publishing as fast as it goes, and more than that", throttle},
+          {"channels", "1,000 channels of one subscriber, published over WebSocket", channels},
+          {"idle", "connections that are subscribed and do nothing", idle},
+          {"idle_tls", "the same over TLS", idle_tls},
+          {"connects", "connect, upgrade, subscribe against a floor of the same system calls",
+           connects},
+          {"stopped_reader", "what one stopped reader of 1,000 does to the others", stopped_reader},
+      });
   return all;
 }
 

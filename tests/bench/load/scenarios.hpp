@@ -1,6 +1,6 @@
 #pragma once
-// The named workloads. Each prints its figures with the bar beside them; those that assert (counts, not
-// times) return false when they fail.
+// The named workloads. Each prints its figures with the bar beside them; those that assert (counts,
+// not times) return false when they fail.
 
 #include <string>
 #include <vector>

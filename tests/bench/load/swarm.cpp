@@ -37,7 +37,8 @@ int connect_to(std::uint16_t port) {
 void send_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (n < 0 && errno != EAGAIN) throw std::runtime_error(std::string("send: ") + std::strerror(errno));
+    if (n < 0 && errno != EAGAIN)
+      throw std::runtime_error(std::string("send: ") + std::strerror(errno));
     if (n < 0) {
       pollfd one{fd, POLLOUT, 0};
       ::poll(&one, 1, 1000);
@@ -50,7 +51,8 @@ void send_all(int fd, std::string_view bytes) {
 // The answers are short: they come in one piece.
 void receive_one(int fd, SSL* ssl, std::string_view expected) {
   char buffer[2048];
-  const ssize_t n = ssl != nullptr ? SSL_read(ssl, buffer, sizeof buffer) : ::recv(fd, buffer, sizeof buffer, 0);
+  const ssize_t n =
+      ssl != nullptr ? SSL_read(ssl, buffer, sizeof buffer) : ::recv(fd, buffer, sizeof buffer, 0);
   const std::string_view got(buffer, n > 0 ? static_cast<std::size_t>(n) : 0);
   if (got.find(expected) == std::string_view::npos)
     throw std::runtime_error("unexpected answer: " + std::string(got));
@@ -69,7 +71,8 @@ std::string client_frame(std::string_view text) {
   }
   const char mask[4] = {0x21, 0x43, 0x65, 0x17};
   frame.append(mask, 4);
-  for (std::size_t i = 0; i < text.size(); ++i) frame += static_cast<char>(text[i] ^ mask[i % 4]);
+  for (std::size_t i = 0; i < text.size(); ++i)
+    frame += static_cast<char>(text[i] ^ mask[i % 4]);
   return frame;
 }
 
@@ -79,9 +82,11 @@ Swarm::Swarm(std::uint16_t port, bool tls)
 }
 
 Swarm::~Swarm() {
-  for (void* session : tls_sessions_) SSL_free(static_cast<SSL*>(session));
+  for (void* session : tls_sessions_)
+    SSL_free(static_cast<SSL*>(session));
   SSL_CTX_free(static_cast<SSL_CTX*>(tls_context_));
-  for (const int fd : fds_) ::close(fd);
+  for (const int fd : fds_)
+    ::close(fd);
   ::close(epoll_);
 }
 
@@ -90,7 +95,9 @@ void Swarm::open(std::size_t count, const std::function<std::string(std::size_t)
   for (std::size_t from = 0; from < count; from += kAtOnce) {
     const std::size_t first = fds_.size();
     const std::size_t batch = std::min(kAtOnce, count - from);
-    const auto ssl = [&](std::size_t i) { return tls_ ? static_cast<SSL*>(tls_sessions_[i]) : nullptr; };
+    const auto ssl = [&](std::size_t i) {
+      return tls_ ? static_cast<SSL*>(tls_sessions_[i]) : nullptr;
+    };
     const auto send = [&](std::size_t i, std::string_view bytes) {
       if (tls_)
         SSL_write(ssl(i), bytes.data(), static_cast<int>(bytes.size()));
@@ -111,7 +118,8 @@ void Swarm::open(std::size_t count, const std::function<std::string(std::size_t)
       receive_one(fds_[i], ssl(i), " 101 ");
       const std::string channel = channel_of(i);
       if (!channel.empty())
-        send(i, client_frame(R"({"id":1,"action":"subscribe","payload":{"channel":")" + channel + R"("}})"));
+        send(i, client_frame(R"({"id":1,"action":"subscribe","payload":{"channel":")" + channel +
+                             R"("}})"));
     }
     for (std::size_t i = first; i < fds_.size(); ++i) {
       if (!channel_of(i).empty()) receive_one(fds_[i], ssl(i), "\"result\"");
@@ -127,7 +135,9 @@ void Swarm::watch(std::size_t i) {
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fds_[i], &event);
 }
 
-void Swarm::stop_reading(std::size_t i) { ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fds_[i], nullptr); }
+void Swarm::stop_reading(std::size_t i) {
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fds_[i], nullptr);
+}
 
 std::size_t Swarm::read(std::chrono::milliseconds wait) {
   std::array<epoll_event, 512> events;
@@ -172,11 +182,14 @@ Publisher::~Publisher() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void Publisher::send(std::string_view frames) { send_all(fd_, frames); }
+void Publisher::send(std::string_view frames) {
+  send_all(fd_, frames);
+}
 
 std::size_t Publisher::send_some(std::string_view frames) {
   const ssize_t n = ::send(fd_, frames.data(), frames.size(), MSG_NOSIGNAL);
-  if (n < 0 && errno != EAGAIN) throw std::runtime_error(std::string("publish: ") + std::strerror(errno));
+  if (n < 0 && errno != EAGAIN)
+    throw std::runtime_error(std::string("publish: ") + std::strerror(errno));
   return n < 0 ? 0 : static_cast<std::size_t>(n);
 }
 

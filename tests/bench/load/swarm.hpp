@@ -1,6 +1,7 @@
 #pragma once
-// Many subscribers in one thread, as cheap as a reader can be: one epoll set, one buffer, bytes counted and
-// not looked at (what is delivered has a known size). And publishers, which write frames made beforehand.
+// Many subscribers in one thread, as cheap as a reader can be: one epoll set, one buffer, bytes
+// counted and not looked at (what is delivered has a known size). And publishers, which write
+// frames made beforehand.
 
 #include <array>
 #include <chrono>

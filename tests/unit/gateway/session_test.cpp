@@ -16,7 +16,8 @@ TEST(Session, HearsWhatAnotherPublishes) {
   EXPECT_EQ(alice.subscribe("room"), R"({"id":1,"result":{"channel":"room"}})");
   SocketClient bob(gateway.port());
   bob.upgrade();
-  EXPECT_EQ(bob.command("publish", R"({"channel":"room","message":{"a": 1}})"), R"({"id":1,"result":{}})");
+  EXPECT_EQ(bob.command("publish", R"({"channel":"room","message":{"a": 1}})"),
+            R"({"id":1,"result":{}})");
   EXPECT_EQ(alice.receive(), R"({"event":"message","channel":"room","message":{"a": 1}})");
   EXPECT_EQ(gateway.metric("peal_encodes_total"), 1);
   EXPECT_EQ(gateway.metric("peal_sessions"), 2);
