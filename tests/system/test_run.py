@@ -1,5 +1,6 @@
 """tools/run with the programs under test: what it prints works, and what it starts ends with it."""
 
+import contextlib
 import os
 import pathlib
 import random
@@ -126,8 +127,8 @@ def test_a_cluster_is_a_broker_and_three_gateways_that_hear_each_other(run):
     demo = run("--cluster", "--port", str(free_port()))
     urls = demo.urls()
     assert len(urls) == 3
-    clients = [connect(url.replace("http", "ws") + "ws") for url in urls]
-    try:
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(url.replace("http", "ws") + "ws")) for url in urls]
         for client in clients:
             subscribe(client, "demo:room")
         urllib.request.urlopen(urllib.request.Request(
@@ -135,9 +136,6 @@ def test_a_cluster_is_a_broker_and_three_gateways_that_hear_each_other(run):
             headers={"content-type": "application/json"}), timeout=10 * slow_factor()).close()
         for client in clients:
             assert '"from one to all"' in client.recv(timeout=10 * slow_factor())
-    finally:
-        for client in clients:
-            client.close()
     demo.stop(signal.SIGTERM)
     until(lambda: demo.members() == [], "everything that tools/run started has ended")
 
