@@ -26,6 +26,7 @@ describe("three gateways with a broker", () => {
       return tab;
     }));
     for (const [i, tab] of tabs.entries()) {
+      await tab.waitForSelector('#log[aria-busy="false"]');
       await sees(tab, "#link-gateway", names[i]!);
       for (const name of names) await sees(tab, "#people .where", name);
       expect(await tab.textContent("#people-count")).toBe("3");

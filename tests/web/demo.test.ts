@@ -19,7 +19,9 @@ async function open(gateway: Gateway, options: BrowserContextOptions = {}): Prom
 }
 
 async function untilConnected(page: Page): Promise<void> {
-  await page.waitForSelector('#link[data-state="connected"]');
+  for (const ready of ['#link[data-state="connected"]', '#log[aria-busy="false"]', '#chart[aria-busy="false"]']) {
+    await page.waitForSelector(ready, { state: "attached" });
+  }
 }
 
 async function say(page: Page, text: string): Promise<void> {

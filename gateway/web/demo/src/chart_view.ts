@@ -24,6 +24,7 @@ export class ChartView {
       this.#series.add(reading, performance.now());
       this.#draw();
     });
+    load.on("state", ({ name }) => (this.#chart.ariaBusy = String(name !== "subscribed")));
     setInterval(() => this.#draw(), kRedrawEvery);
   }
 

@@ -74,6 +74,7 @@ function onRoomMessage(message: RoomMessage): void {
 
 room.on("message", ({ message, text, type }) => onRoomMessage(parseRoomMessage(message ?? text ?? `(${type})`)));
 room.on("state", (state) => {
+  byId("log").ariaBusy = String(state.name !== "subscribed");
   if (state.name === "subscribed") announce(true);
   if (state.name === "closed" && state.error) chat.note(`No way into the room: ${reasonOf(state.error)}`, "lost");
 });
