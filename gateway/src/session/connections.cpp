@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "peal/runtime/descriptors.hpp"
+
 namespace peal::gateway {
 
 using State = Connection::State;
@@ -43,10 +45,16 @@ void Connections::set_now(std::chrono::steady_clock::time_point now) {
 }
 
 void Connections::accept_some(int listener) {
+  const int descriptor_end = runtime::client_descriptor_end();
   for (std::size_t i = 0; i < limits_.accepts_per_turn_max; ++i) {
     const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      add(fd);
+      if (fd >= descriptor_end) {
+        probe_.accept_refused();
+        ::close(fd);
+      } else {
+        add(fd);
+      }
       continue;
     }
     if (errno == ECONNABORTED || errno == EINTR) continue;

@@ -14,6 +14,7 @@
 
 #include "internal_listener.hpp"
 #include "peal/proto/json.hpp"
+#include "peal/runtime/descriptors.hpp"
 #include "peal/runtime/version.hpp"
 #include "process_probe.hpp"
 #include "ready_file.hpp"
@@ -113,6 +114,7 @@ struct Process::Impl {
 
 Result<void> Process::Impl::open_descriptors() {
   std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   const sigset_t set = handled_signals();
   pthread_sigmask(SIG_BLOCK, &set, &mask_before);
   signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

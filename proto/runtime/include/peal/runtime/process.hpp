@@ -46,8 +46,8 @@ class Process {
   Process(ProcessConfig config, ProbeRegistry& probes, Logger logger);
   ~Process();
 
-  /// Binds the internal listener (an error names address and reason). Blocks the signals: call
-  /// before any thread is made.
+  /// Binds the internal listener (an error names address and reason), raises the limit of open
+  /// files. Blocks the signals: call before any thread is made.
   Result<void> start(ProcessCallbacks callbacks);
   /// Waits for signals until drained or hurried; returns the exit code.
   int run();
