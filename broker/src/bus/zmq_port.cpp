@@ -88,19 +88,20 @@ void ZmqPort::hand_over() {
   refused_due_.clear();
 }
 
-/// The bus thread is no more; what it said last is in the inbox.
+/// The bus thread is no more; what it said last is in the inbox, and what it never took (this port may
+/// have posted it after the thread's last look) is still in the messages: taken ones are empty.
 void ZmqPort::finish() {
   finished_ = true;
   hand_over();
   std::vector<Published> outcomes;
-  if (open_ != nullptr) {
-    open_->commands.each_publish_id([&](RequestId id) {
+  for (const auto& message : messages_) {
+    message->commands.each_publish_id([&](RequestId id) {
       outcomes.push_back(refused_publish(id, Published::Status::unknown,
                                          ErrorCode::publish_outcome_unknown, "the bus was stopped meanwhile"));
     });
-    open_->commands.reset();
-    idle_.push_back(std::exchange(open_, nullptr));
+    message->commands.reset();
   }
+  open_ = nullptr;
   if (!outcomes.empty()) sink_.on_published(outcomes);
 }
 
