@@ -2,7 +2,7 @@
 // `window.peal`, and every state it went through in `window.states`.
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
-import type { ConnectionState, Peal, PealError, PealOptions, Publication, Subscription } from "../../gateway/web/client/src/index.ts";
+import type { ConnectionState, Peal, PealOptions, Publication, Subscription } from "../../gateway/web/client/src/index.ts";
 import { stage } from "./support/stage.ts";
 
 declare global {
@@ -50,6 +50,15 @@ async function untilState(page: Page, name: ConnectionState["name"], timeout = 1
   await page.waitForFunction((name) => window.peal.state.name === name, name, { timeout, polling: 20 });
   return page.evaluate(() => JSON.parse(JSON.stringify(
     { ...window.peal.state, error: "error" in window.peal.state ? { ...window.peal.state.error } : undefined })));
+}
+
+/** How the client first put it that the connection is away; it may be trying again by now. */
+async function untilLost(page: Page): Promise<any> {
+  await page.waitForFunction(() => window.states.some(({ name }) => name === "waiting"));
+  return page.evaluate(() => {
+    const state = window.states.find(({ name }) => name === "waiting") as ConnectionState & { name: "waiting" };
+    return { ...state, error: { ...state.error } };
+  });
 }
 
 async function untilHeard(page: Page, messages: unknown[]): Promise<void> {
@@ -149,7 +158,7 @@ describe("a gateway that goes away", () => {
     await listen(page, "demo:frozen");
     await gateway.freeze();
     const published = page.evaluate(() => window.peal.publish("demo:frozen", "lost?").catch(({ code }) => code));
-    const waiting = await untilState(page, "waiting");
+    const waiting = await untilLost(page);
     expect(waiting.error).toMatchObject({ code: "link_silent", temporary: true });
     expect(await published).toBe("publish_outcome_unknown");
     const queued = page.evaluate(() => window.peal.publish("demo:frozen", "kept"));
@@ -166,7 +175,7 @@ describe("a gateway that goes away", () => {
     await connect(page, gateway.origin, { retryMax: 500 });
     await listen(page, "demo:killed");
     await gateway.stop("SIGKILL");
-    await untilState(page, "waiting");
+    await untilLost(page);
     await gateway.start();
     expect(await untilState(page, "connected")).toMatchObject({ again: true });
     await page.evaluate(() => window.peal.publish("demo:killed", "hello again"));
@@ -179,11 +188,7 @@ describe("a gateway that goes away", () => {
     await connect(page, gateway.origin, { retryBase: 2000 });
     await untilState(page, "connected");
     await gateway.stop();
-    await page.waitForFunction(() => window.states.some(({ name }) => name === "waiting"));
-    const error = await page.evaluate(() => {
-      const { error } = window.states.find(({ name }) => name === "waiting") as { error: PealError };
-      return { ...error };
-    });
+    const { error } = await untilLost(page);
     expect(error).toMatchObject({ code: "restarting", closeCode: 1012, temporary: true });
   });
 });
@@ -195,7 +200,7 @@ describe("a network that goes away", () => {
     await connect(page, gateway.origin, { checkTimeout: 1000, connectTimeout: 2000, retryMax: 500 });
     await listen(page, "demo:offline");
     await page.context().setOffline(true);
-    const waiting = await untilState(page, "waiting");
+    const waiting = await untilLost(page);
     expect(waiting).toMatchObject({ offline: true, error: { code: "link_silent", temporary: true } });
     const attempts = await page.evaluate(() => window.states.length);
     await page.waitForFunction((seen) => window.states.length > seen + 2, attempts);
