@@ -18,9 +18,6 @@ BrokerLoopConfig loop_config(const BrokerConfig& config) {
   return loop;
 }
 
-/// Every channel is ephemeral until rules for brokers exist.
-ChannelOptions options_of(std::string_view) { return {}; }
-
 }  // namespace
 
 App::App(BrokerConfig config, std::shared_ptr<runtime::LogBackend> backend)
@@ -28,7 +25,7 @@ App::App(BrokerConfig config, std::shared_ptr<runtime::LogBackend> backend)
       backend_(std::move(backend)),
       logger_(backend_),
       process_(config_.process, probes_, logger_),
-      loop_(loop_config(config_), options_of, config_.limits, logger_, probes_),
+      loop_(loop_config(config_), options_of(config_), config_.limits, logger_, probes_),
       control_(config_.control, config_.process.name, config_.limits, logger_, probes_) {}
 
 App::~App() = default;

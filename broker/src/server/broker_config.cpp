@@ -1,6 +1,9 @@
 #include "server/broker_config.hpp"
 
+#include <algorithm>
+
 #include "peal/proto/channel_name.hpp"
+#include "peal/proto/glob.hpp"
 #include "peal/runtime/curve.hpp"
 
 namespace peal::broker {
@@ -12,11 +15,24 @@ void describe(runtime::ConfigSchema& schema, BrokerConfig& config) {
   schema.field("bus.cluster", config.cluster, "only peers of the same cluster are linked");
   runtime::describe(schema, config.control);
   runtime::describe(schema, config.limits);
+  schema.array(
+      "channels",
+      [&config](runtime::ConfigSchema& entry) {
+        BrokerConfig::Rule& rule = config.rules.emplace_back();
+        entry.field("pattern", rule.pattern, "glob of channel names: * any bytes, ? one character");
+        entry.field("recoverable", rule.recoverable, "the channel keeps a log that clients can return to");
+        entry.field("history_length_max", rule.history_length_max, "publications its log keeps");
+      },
+      "which channels keep a log");
 }
 
 Result<void> complete(BrokerConfig& config) {
   if (auto done = runtime::complete(config.process); !done) return done;
+  if (auto good = runtime::validate(config.limits); !good) return good;
   if (auto done = runtime::complete(config.control.curve); !done) return done;
+  for (const BrokerConfig::Rule& rule : config.rules) {
+    if (rule.pattern.empty()) return fail(ErrorCode::config_invalid, "[[channels]]: pattern is missing");
+  }
   if (!ChannelName::valid(config.cluster)) {
     return fail(ErrorCode::config_invalid, "bus.cluster: 1 to 255 bytes without control characters");
   }
@@ -24,6 +40,21 @@ Result<void> complete(BrokerConfig& config) {
     return fail(ErrorCode::config_invalid, "bus.listen: " + config.listen + " is neither tcp:// nor ipc://");
   }
   return runtime::require_curve(config.listen, config.control.curve, config.control.insecure, "bus.listen");
+}
+
+OptionsOf options_of(const BrokerConfig& config) {
+  return [rules = config.rules, limits = config.limits](std::string_view channel) {
+    ChannelOptions options;
+    options.history_length_max = limits.history_length_max;
+    options.history_bytes_max = limits.history_bytes_max;
+    options.history_age_max = limits.history_age_max;
+    const auto matches = [&](const BrokerConfig::Rule& rule) { return glob_matches(rule.pattern, channel); };
+    if (const auto rule = std::ranges::find_if(rules, matches); rule != rules.end()) {
+      options.recoverable = rule->recoverable;
+      options.history_length_max = std::min(rule->history_length_max, limits.history_length_max);
+    }
+    return options;
+  };
 }
 
 }  // namespace peal::broker

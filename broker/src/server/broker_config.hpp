@@ -1,6 +1,7 @@
 #pragma once
 // Everything peal-broker can be told. `describe` binds it to keys; `check` is what no single key can say.
 
+#include <deque>
 #include <string>
 
 #include "peal/runtime/config.hpp"
@@ -18,10 +19,21 @@ struct BrokerConfig {
   std::string listen = "tcp://127.0.0.1:8422";
   /// Only peers of the same cluster are linked.
   std::string cluster = "peal";
+
+  /// What the core decides per channel; the first pattern that matches wins, none: ephemeral.
+  struct Rule {
+    std::string pattern;
+    bool recoverable = false;
+    std::size_t history_length_max = Limits{}.history_length_max;
+  };
+  /// A deque, since the schema points at the fields.
+  std::deque<Rule> rules;
 };
 
 void describe(runtime::ConfigSchema& schema, BrokerConfig& config);
 /// Completes and checks; the error names the key.
 Result<void> complete(BrokerConfig& config);
+/// What the rules say of a channel's log.
+OptionsOf options_of(const BrokerConfig& config);
 
 }  // namespace peal::broker
