@@ -189,6 +189,9 @@ TEST_P(BusSuite, AStalledReaderOfALogLosesNothing) {
     release.set_value();
     staller.join();
   }
+  // Nothing more is published yet: the head alone must make it pull.
+  ASSERT_TRUE(
+      node(1).heard([&](const RecordingSink&) { return reader.values.size() == kMessages / 2; }));
   publish(kMessages / 2, kMessages);
   EXPECT_TRUE(
       node(1).heard([&](const RecordingSink&) { return reader.values.size() >= kMessages; }));
