@@ -207,7 +207,7 @@ void Process::Impl::hurry(std::string_view why) {
 
 void Process::Impl::on_signal(int number) {
   if (number == SIGHUP) {
-    logger.info("reloading");
+    logger.info(callbacks.reload ? "reloading" : "SIGHUP: there is nothing to reload");
     if (callbacks.reload) callbacks.reload();
   } else if (state >= State::leaving) {
     hurry("a second signal");

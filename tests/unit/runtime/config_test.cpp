@@ -270,6 +270,19 @@ TEST_F(ConfigTest, CheckConfigHelpAndVersionLeave) {
   EXPECT_THAT(load({"--version"}).output, testing::MatchesRegex("peal-test [0-9.]+\n"));
 }
 
+TEST_F(ConfigTest, AKeyBelongsToOneComponent) {
+  ConfigSchema schema;
+  std::string first;
+  bool second = false;
+  schema.field("name", first, "one");
+  EXPECT_THROW(schema.field("name", second, "two"), std::logic_error);
+}
+
+TEST_F(ConfigTest, MistakesAreToldInTheOrderOfTheFile) {
+  const std::string output = load_file("zebra = 1\napple = 2\n").output;
+  EXPECT_LT(output.find(":1: zebra"), output.find(":2: apple"));
+}
+
 TEST_F(ConfigTest, ValidationIsTheLastWord) {
   const auto refuse = [] { return fail(ErrorCode::config_invalid, "tls.key is missing"); };
   expect_error(load({}, refuse), "peal-test: tls.key is missing");

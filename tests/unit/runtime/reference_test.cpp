@@ -51,7 +51,9 @@ void check_page(const std::string& name, const std::string& text) {
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path, std::ios::binary) << text;
   }
-  EXPECT_EQ(read(path), text) << path << " is stale; see the head of reference_test.cpp";
+  EXPECT_TRUE(read(path) == text)
+      << path << " is stale. Write it anew:\n  PEAL_REFERENCE=write build/dev/bin/unit_runtime "
+      << "--gtest_filter='Reference*'";
 }
 
 TEST(ReferenceTest, ErrorAndCloseCodesAreAsDocumented) {
