@@ -90,6 +90,7 @@ void Sessions::on_frame(Connection& connection, const websocket::Event& event) {
       std::string frame;
       websocket::append_close(frame, event.code == 1005 ? 1000 : event.code, "");
       connections_.outlet().append(connection, FrameRef::make(frame, 0));
+      ended(connection);
       return connections_.finish(connection);
     }
     case Kind::error:
@@ -132,8 +133,8 @@ void Sessions::close(Connection& connection, CloseCode code, std::string_view re
   if (code == CloseCode::slow_consumer) connections_.outlet().drop_unsent(connection);
   std::string frame;
   websocket::append_close(frame, static_cast<std::uint16_t>(code), reason);
-  hub_.leave_all(connection);
   connections_.outlet().append(connection, FrameRef::make(frame, 0));
+  ended(connection);
   connections_.finish(connection);
 }
 
@@ -153,8 +154,13 @@ void Sessions::close_doomed() {
 }
 
 void Sessions::on_gone(Connection& connection) {
+  if (connection.state == State::open) ended(connection);
+}
+
+void Sessions::ended(Connection& connection) {
   hub_.leave_all(connection);
-  if (connection.principal) probe_.session_count_changed(--count_);
+  probe_.session_count_changed(--count_);
+  host_.session_ended();
 }
 
 void Sessions::close_session(std::uint32_t index, std::uint32_t generation, CloseCode code,

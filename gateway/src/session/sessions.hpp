@@ -35,6 +35,7 @@ namespace peal::gateway {
 struct SessionHost {
   std::function<void()> pump_bus;  ///< one turn of the port, now
   std::function<void(std::chrono::milliseconds, std::function<void()>)> later;
+  std::function<void()> session_ended;
   std::shared_ptr<Mailbox> mailbox;
   std::uint8_t shard = 0;
   std::uint32_t incarnation = 0;  ///< of the gateway; the first part of its sessions' ids
@@ -103,6 +104,8 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   struct OwnedPublish;
   using Answer = std::function<void(Result<std::shared_ptr<const Principal>>)>;
 
+  /// It hears nothing any more and is not counted; what is queued still goes out.
+  void ended(Connection& connection);
   void on_frame(Connection& connection, const websocket::Event& event);
   void on_message(Connection& connection, std::string_view text);
   bool flooding(Connection& connection);

@@ -48,6 +48,7 @@ SessionHost ShardThread::host() {
   return {.pump_bus = [this] { pump_bus(); },
           .later = [this](std::chrono::milliseconds after,
                           std::function<void()> task) { later(after, std::move(task)); },
+          .session_ended = [this] { shared_.sessions.fetch_sub(1, std::memory_order_relaxed); },
           .mailbox = mailbox_,
           .shard = static_cast<std::uint8_t>(index_),
           .incarnation = shared_.incarnation};
@@ -187,8 +188,6 @@ void ShardThread::on_too_slow(Connection& connection, SlowReason reason) {
 }
 
 void ShardThread::on_gone(Connection& connection) {
-  if (!connection.principal) return;
-  shared_.sessions.fetch_sub(1, std::memory_order_relaxed);
   sessions_.on_gone(connection);
 }
 
@@ -255,33 +254,36 @@ void ShardThread::drain(std::chrono::milliseconds time, std::function<void()> th
   if (listener_.valid()) loop_.remove(listener_.get());
   listener_.reset();
   http_.set_draining();
-  drain_ =
-      std::make_unique<Drain>(Drain{now_, time, std::move(then), 0, connections_.table().limit()});
+  drain_ = std::make_unique<Drain>(Drain{now_, time, std::move(then), connections_.alive()});
 }
 
-// Slots are visited in order, as many of them as the time that has passed is of the whole.
+// Connections are visited in the order of their slots, as many of them as the time that has passed
+// is of the whole.
 void ShardThread::drain_some() {
   Drain& drain = *drain_;
   auto& table = connections_.table();
   const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(now_ - drain.start);
-  const double share = drain.time.count() > 0 ? static_cast<double>(passed.count()) /
-                                                    static_cast<double>(drain.time.count())
-                                              : 1.0;
-  const bool over = share >= 1.0;
-  const auto until = over ? table.limit() : static_cast<std::uint32_t>(share * drain.limit);
-  for (; drain.cursor < until; ++drain.cursor) {
-    if (!table.used(drain.cursor)) continue;
-    Connection& connection = table.at(drain.cursor);
-    if (connection.state == State::open)
-      sessions_.close(connection, CloseCode::restarting, "the gateway is stopping");
-    else if (connection.state == State::handshake ||
-             (connection.state == State::http && (!connection.http || connection.http->fresh) &&
-              connection.outbox.empty()))
-      connections_.destroy(connection);
-  }
+  const bool over = passed >= drain.time;
+  const double share =
+      over ? 1.0 : static_cast<double>(passed.count()) / static_cast<double>(drain.time.count());
+  const auto due = static_cast<std::size_t>(share * static_cast<double>(drain.all));
   if (over) drain.cursor = 0;  // answers that were due meanwhile, and what they leave behind
+  for (; drain.cursor < table.limit() && (over || drain.visited < due); ++drain.cursor) {
+    if (!table.used(drain.cursor)) continue;
+    ++drain.visited;
+    end_gently(table.at(drain.cursor));
+  }
   if (connections_.alive() > 0 || !drain.then) return;
   std::exchange(drain.then, nullptr)();
+}
+
+void ShardThread::end_gently(Connection& connection) {
+  const bool idle = connection.state == State::http && connection.outbox.empty() &&
+                    (!connection.http || (connection.http->fresh && !connection.http->answer_due));
+  if (connection.state == State::open)
+    sessions_.close(connection, CloseCode::restarting, "the gateway is stopping");
+  else if (connection.state == State::handshake || idle)
+    connections_.destroy(connection);
 }
 
 void ShardThread::release_all() {

@@ -90,6 +90,7 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   void run_timers();
   void later(std::chrono::milliseconds after, std::function<void()> task);
   void drain_some();
+  void end_gently(Connection& connection);
   void release_all();
   HttpFace::Gate gate();
   SessionHost host();
@@ -118,8 +119,9 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
     Clock::time_point start;
     std::chrono::milliseconds time;
     std::function<void()> then;
+    std::size_t all;  ///< connections there were
+    std::size_t visited = 0;
     std::uint32_t cursor = 0;
-    std::uint32_t limit = 0;
   };
   std::unique_ptr<Drain> drain_;
 
