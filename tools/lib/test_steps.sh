@@ -137,13 +137,6 @@ npm_test() { # RESULTS SCRIPT
 step_bench() {
   [ ! -x "$root/tests/bench/run" ] || check bench env PEAL_BIN="$root/build/dev/bin" "$root/tests/bench/run" --smoke
 }
-step_examples() {
-  local example
-  for example in "$root"/build/dev/bin/example_*; do
-    [ ! -x "$example" ] || check "$(basename "$example")" "$example" --self-test
-  done
-}
-
 # Unit, conformance and one short system test under a sanitizer.
 run_sanitized() {
   local preset=$1 suppressions=$root/tools/lib/suppressions
