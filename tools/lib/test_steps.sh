@@ -135,7 +135,7 @@ npm_test() { # RESULTS SCRIPT
 }
 
 step_bench() {
-  [ ! -x "$root/tests/bench/run" ] || check bench env PEAL_BIN="$root/build/dev/bin" "$root/tests/bench/run" --smoke
+  [ ! -x "$root/tests/bench/run" ] || check bench env PEAL_BIN="$root/build/dev/bin" "$root/tests/bench/run"
 }
 # Unit, conformance and one short system test under a sanitizer.
 run_sanitized() {
