@@ -1,6 +1,7 @@
 #include "peal/gateway/gateway.hpp"
 
 #include <algorithm>
+#include <future>
 #include <ranges>
 #include <thread>
 
@@ -68,6 +69,21 @@ std::optional<Error> check(const PublishOrder& order, const Limits& limits) {
   return std::nullopt;
 }
 
+/// Waits until every shard has heard that the embedded bus is linked, so that what is published right
+/// after start is taken. It takes a turn of each shard.
+void wait_until_linked(ShardSet& shards) {
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    Shard& shard = shards.shard(i);
+    const auto linked = std::make_shared<std::promise<void>>();
+    const auto look = std::make_shared<std::function<void()>>();
+    *look = [&shard, linked, weak = std::weak_ptr(look)] {
+      if (shard.engine().bus_state().linked) return linked->set_value();
+      if (const auto again = weak.lock()) shard.post([again] { (*again)(); });
+    };
+    if (shard.post([look] { (*look)(); })) linked->get_future().wait_for(kTickAgeMax);
+  }
+}
+
 bus::Published refused(Error error) {
   bus::Published outcome;
   outcome.status = bus::Published::Status::refused;
@@ -89,8 +105,9 @@ struct Gateway::Impl {
 
   void stop() {
     if (std::exchange(stopped, true)) return;
-    shards->stop();
+    // The shards' last turns report what has become of publishes that the bus did not answer.
     bus->stop();
+    shards->stop();
   }
 };
 
@@ -158,6 +175,7 @@ Result<std::unique_ptr<Gateway>> Gateway::make(GatewayConfig config, runtime::Lo
 Result<void> Gateway::start() {
   if (auto bound = impl_->shards->start(*impl_->bus); bound.has_error()) return bound;
   if (auto started = impl_->bus->start(); started.has_error()) return started;
+  if (!impl_->config.zmq) wait_until_linked(*impl_->shards);
   impl_->logger.info("listening", {{"address", address()},
                                    {"shards", impl_->shards->size()},
                                    {"tls", !impl_->config.tls_certificate.empty()}});
