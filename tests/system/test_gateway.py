@@ -246,7 +246,7 @@ def test_operators_list_and_close_sessions_page_by_page(cluster):
         assert control.ask("dance")["error"]["code"] == "action_unknown"
         assert control.ask("publish", channel="", message=1)["error"]["code"] == "channel_name_invalid"
         stats = control.call("stats")
-        assert stats["name"] == "gateway-1" and stats["metrics"]["peal_bus_shared"] == 0
+        assert stats["node"] == "gateway-1" and stats["metrics"]["peal_bus_shared"] == 0
         assert control.call("log-level", level="debug") == {"level": "debug"}
     for session in sessions[2:]:
         session.close()
@@ -346,6 +346,10 @@ def test_config_files_are_checked_with_line_and_nearest_name(cluster):
                                   config='[[channels]]\npattern = "a"\nsubscribe = "key:nope"\n').launch()
     assert unknown_key.popen.wait(20) != 0
     assert "nope" in unknown_key.log(), unknown_key.log()
+    for number, flags in enumerate([["--web-root", "/nowhere"], ["--tls-certificate", "/nowhere", "--tls-key", "/nowhere"]]):
+        files = cluster.gateway(f"files-{number}", start=False, flags=["--check-config", *flags]).launch()
+        assert files.popen.wait(20) == 2 or files.popen.returncode == 1
+        assert "/nowhere" in files.log(), files.log()
     shown = cluster.gateway("gateway-3", start=False, flags=["--print-config"], config=RULES).launch()
     assert shown.popen.wait(20) == 0
     assert "s3cret" not in shown.log() and "news:*" in shown.log(), shown.log()

@@ -2,6 +2,8 @@
 
 #include <ranges>
 
+#include "http/static_files.hpp"
+#include "io/transport.hpp"
 #include "peal/runtime/address.hpp"
 #include "session/origin.hpp"
 
@@ -44,6 +46,20 @@ Result<std::vector<ChannelRule>> channel_rules(const AppConfig& config) {
     rules.push_back(std::move(rule));
   }
   return rules;
+}
+
+/// Whether the files that the config names can be read; they are read for good when the gateway is
+/// made.
+Result<void> check_files(const GatewayConfig& gateway) {
+  if (!gateway.tls_certificate.empty()) {
+    const auto tls = TlsContext::make(gateway.tls_certificate, gateway.tls_key);
+    if (tls.has_error()) return tls.error();
+  }
+  if (!gateway.web_root.empty()) {
+    const auto files = http::StaticFiles::load(gateway.web_root);
+    if (files.has_error()) return files.error();
+  }
+  return {};
 }
 
 }  // namespace
@@ -116,7 +132,7 @@ Result<void> complete(AppConfig& config) {
     return made.error();
   }
   gateway.channels = std::move(*rules);
-  return {};
+  return check_files(gateway);
 }
 
 }  // namespace peal::gateway

@@ -36,7 +36,7 @@ struct AppConfig {
 
 void describe(runtime::ConfigSchema& schema, AppConfig& config);
 /// Fills `gateway` from the rest and checks all that can be checked without binding anything: also
-/// what --check-config does. Certificates and web_root are read by Gateway::make.
+/// what --check-config does.
 Result<void> complete(AppConfig& config);
 
 }  // namespace peal::gateway

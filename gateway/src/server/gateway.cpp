@@ -69,8 +69,8 @@ std::optional<Error> check(const PublishOrder& order, const Limits& limits) {
   return std::nullopt;
 }
 
-/// Waits until every shard has heard that the embedded bus is linked, so that what is published right
-/// after start is taken. It takes a turn of each shard.
+/// Waits until every shard has heard that the embedded bus is linked, so that what is published
+/// right after start is taken. It takes a turn of each shard.
 void wait_until_linked(ShardSet& shards) {
   for (std::size_t i = 0; i < shards.size(); ++i) {
     Shard& shard = shards.shard(i);
