@@ -60,6 +60,12 @@ std::string App::ready_members() const {
 Result<void> App::start() {
   // The bus is bound before the process says that it is ready; signals are blocked before any thread.
   add_control_handlers(control_, loop_, process_, config_.limits);
+  control_.on_stats([this] {
+    const bool draining = process_.draining();
+    return std::string("\"kind\":\"broker\",\"ready\":") +
+           (loop_.healthy() && !draining ? "true" : "false") +
+           ",\"draining\":" + (draining ? "true" : "false");
+  });
   if (auto started = process_.start(callbacks()); !started) return started;
   if (auto started = loop_.start(); !started) return started;
   if (auto started = control_.start(backend_); !started) return started;

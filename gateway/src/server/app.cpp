@@ -63,6 +63,7 @@ Result<void> App::start() {
                                                       config_.gateway.limits,
                                                       logger_.with("control"), probes_);
   add_control_handlers(*control_, *gateway_, process_);
+  control_->on_stats([this] { return stats_members(); });
   auto on_the_way = std::make_shared<std::atomic<std::size_t>>(0);
   control_->on_ingest(
       [this, on_the_way](std::string_view channel, std::string_view payload) {
@@ -83,6 +84,16 @@ std::string App::why_not_ready() const {
   const bus::BusState state = gateway_->bus_state();
   if (!state.linked) return state.detail.empty() ? "the bus is not linked" : state.detail;
   return {};
+}
+
+std::string App::stats_members() const {
+  const std::string why = process_.draining() ? "draining" : why_not_ready();
+  std::string json = std::string("\"kind\":\"gateway\",\"ready\":") + (why.empty() ? "true" : "false");
+  if (!why.empty()) json += ',' + json_member("ready_reason", why);
+  json += std::string(",\"draining\":") + (process_.draining() ? "true" : "false");
+  json += std::string(",\"embedded\":") + (config_.gateway.zmq ? "false" : "true");
+  if (!config_.gateway.zmq) json += ',' + json_member("note", "other gateways do not hear this one");
+  return json;
 }
 
 runtime::ProcessCallbacks App::callbacks() {

@@ -27,6 +27,7 @@ class App {
   Result<void> start();
   runtime::ProcessCallbacks callbacks();
   std::string why_not_ready() const;
+  std::string stats_members() const;
 
   AppConfig config_;
   std::atomic<bool> started_{

@@ -94,6 +94,7 @@ struct ControlServer::Impl {
   std::map<std::string, ControlHandler, std::less<>> handlers;
   IngestHandler ingest;
   IngestGate gate;
+  std::function<std::string()> stats_members;
   Clock::time_point started = Clock::now();
   Clock::time_point quiet_until;
   JsonReader reader;
@@ -147,6 +148,7 @@ std::string ControlServer::Impl::stats() const {
   json += ",\"version\":";
   append_json_text(json, version());
   const auto uptime = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started);
+  if (stats_members) json += "," + stats_members();
   json += ",\"pid\":" + std::to_string(getpid()) +
           ",\"uptime_ms\":" + std::to_string(uptime.count()) + ",\"metrics\":" + probes.json() +
           "}";
@@ -335,6 +337,10 @@ ControlServer::~ControlServer() {
 
 void ControlServer::handle(std::string action, ControlHandler handler) {
   impl_->handlers[std::move(action)] = std::move(handler);
+}
+
+void ControlServer::on_stats(std::function<std::string()> members) {
+  impl_->stats_members = std::move(members);
 }
 
 void ControlServer::on_ingest(IngestHandler handler, IngestGate gate) {

@@ -63,6 +63,8 @@ class ControlServer {
 
   void handle(std::string action, ControlHandler handler);      ///< before start
   void on_ingest(IngestHandler handler, IngestGate gate = {});  ///< before start
+  /// Further members of `stats`, as JSON ("\"kind\":\"gateway\""); before start.
+  void on_stats(std::function<std::string()> members);
   /// Binds and starts the thread. Handled by itself unless given a handler: `ping` {} -> {};
   /// `stats` {} -> {"node","version","pid","uptime_ms","metrics":{…}}; `log-level` {"level"?} ->
   /// {"level"}.
