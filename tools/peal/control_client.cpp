@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <stdexcept>
 #include <zmq.hpp>
 
 #include <linux/sockios.h>
@@ -29,8 +30,8 @@ milliseconds left(Clock::time_point deadline) {
 /// A socket that knows whether it is linked, by its own monitor.
 class Link {
  public:
-  Link(int type, std::string endpoint, CurveKeys keys)
-      : endpoint_(std::move(endpoint)), keys_(std::move(keys)), type_(type) {}
+  Link(int type, std::string endpoint, runtime::CurveConfig curve)
+      : endpoint_(std::move(endpoint)), curve_(std::move(curve)), type_(type) {}
 
   ~Link() { close(milliseconds(0)); }
 
@@ -42,7 +43,7 @@ class Link {
     close(milliseconds(0));
     try {
       start();
-    } catch (const zmq::error_t& error) {
+    } catch (const std::exception& error) {
       close(milliseconds(0));
       return usage("cannot use '" + endpoint_ + "': " + error.what());
     }
@@ -123,10 +124,10 @@ class Link {
     socket_.set(zmq::sockopt::immediate, true);
     socket_.set(zmq::sockopt::maxmsgsize, kReplyBytesMax);
     socket_.set(zmq::sockopt::reconnect_ivl, 100);
-    if (keys_.configured()) {
-      socket_.set(zmq::sockopt::curve_serverkey, keys_.server_key);
-      socket_.set(zmq::sockopt::curve_publickey, keys_.public_key);
-      socket_.set(zmq::sockopt::curve_secretkey, keys_.secret_key);
+    if (curve_.configured()) {
+      if (auto applied = runtime::apply_curve_client(socket_.handle(), curve_); !applied) {
+        throw std::runtime_error(applied.error().message);
+      }
     }
     const std::string watch = "inproc://link-monitor-" + std::to_string(++serial);
     if (zmq_socket_monitor(socket_.handle(), watch.c_str(), ZMQ_EVENT_ALL) != 0) {
@@ -169,7 +170,7 @@ class Link {
         break;
       case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
       case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-        refusal_ = keys_.configured() ? "the CURVE handshake failed: is the server's key right?"
+        refusal_ = curve_.configured() ? "the CURVE handshake failed: is the server's key right?"
                                       : "the ZeroMQ handshake failed: does it want CURVE keys?";
         break;
       case ZMQ_EVENT_DISCONNECTED:
@@ -188,7 +189,7 @@ class Link {
   zmq::socket_t socket_;
   zmq::socket_t monitor_;
   std::string endpoint_;
-  CurveKeys keys_;
+  runtime::CurveConfig curve_;
   int type_;
   int fd_ = -1;  // of the connection, owned by libzmq: to look at, and only while linked
   bool linked_ = false;
@@ -217,27 +218,13 @@ ControlReplyText parse_reply(std::string_view text) {
 
 }  // namespace
 
-KeyPair new_key_pair() {
-  char public_key[41] = {};
-  char secret_key[41] = {};
-  if (zmq_curve_keypair(public_key, secret_key) != 0) {
-    throw zmq::error_t();
-  }
-  return {public_key, secret_key};
-}
-
-std::string public_key_of(const std::string& secret_key) {
-  char public_key[41] = {};
-  return zmq_curve_public(public_key, secret_key.c_str()) == 0 ? public_key : "";
-}
-
 struct ControlClient::Impl {
   Link link;
   std::uint64_t next_id = 1;
 };
 
-ControlClient::ControlClient(std::string endpoint, CurveKeys keys)
-    : impl_(new Impl{Link(ZMQ_DEALER, std::move(endpoint), std::move(keys))}) {}
+ControlClient::ControlClient(std::string endpoint, runtime::CurveConfig curve)
+    : impl_(new Impl{Link(ZMQ_DEALER, std::move(endpoint), std::move(curve))}) {}
 ControlClient::~ControlClient() = default;
 
 const std::string& ControlClient::endpoint() const { return impl_->link.endpoint(); }
@@ -301,8 +288,8 @@ struct IngestClient::Impl {
   Link link;
 };
 
-IngestClient::IngestClient(std::string endpoint, CurveKeys keys)
-    : impl_(new Impl{Link(ZMQ_PUSH, std::move(endpoint), std::move(keys))}) {}
+IngestClient::IngestClient(std::string endpoint, runtime::CurveConfig curve)
+    : impl_(new Impl{Link(ZMQ_PUSH, std::move(endpoint), std::move(curve))}) {}
 IngestClient::~IngestClient() = default;
 
 Outcome<void> IngestClient::connect(milliseconds timeout) { return impl_->link.open(timeout); }

@@ -12,24 +12,9 @@
 #include <string_view>
 
 #include "outcome.hpp"
+#include "peal/runtime/curve.hpp"
 
 namespace peal::cli {
-
-/// CURVE keys, Z85; empty over ipc:// or an insecure tcp://.
-struct CurveKeys {
-  std::string public_key;
-  std::string secret_key;
-  std::string server_key;
-  bool configured() const { return !server_key.empty(); }
-};
-
-struct KeyPair {
-  std::string public_key;
-  std::string secret_key;
-};
-KeyPair new_key_pair();
-/// Empty when `secret_key` is none.
-std::string public_key_of(const std::string& secret_key);
 
 struct ControlReplyText {
   std::uint64_t id = 0;
@@ -40,7 +25,7 @@ struct ControlReplyText {
 
 class ControlClient {
  public:
-  ControlClient(std::string endpoint, CurveKeys keys);
+  ControlClient(std::string endpoint, runtime::CurveConfig curve);
   ~ControlClient();
 
   /// Waits until the handshake is done; nobody listening is noticed at once.
@@ -64,7 +49,7 @@ class ControlClient {
 
 class IngestClient {
  public:
-  IngestClient(std::string endpoint, CurveKeys keys);
+  IngestClient(std::string endpoint, runtime::CurveConfig curve);
   ~IngestClient();
   Outcome<void> connect(std::chrono::milliseconds timeout);
   /// Taken by the socket; waits while its queue is full.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,11 +17,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Where processes put their sockets, whoever started them: their runtime folder, or root's.
 std::vector<std::string> socket_folders() {
+  std::vector<std::string> folders;
   if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime != nullptr && *runtime != 0) {
-    return {std::string(runtime) + "/peal", "/run/peal"};
+    folders.push_back(std::string(runtime) + "/peal");
   }
-  return {"/run/peal"};
+  folders.emplace_back("/run/peal");
+  folders.push_back("/tmp/peal-" + std::to_string(::getuid()));
+  return folders;
 }
 
 /// Whether a process holds the socket open; a killed one leaves its file behind.
@@ -39,6 +44,11 @@ bool somebody_listens(const std::string& path) {
 
 std::vector<std::string> sockets_in(const std::string& folder, std::string_view suffix) {
   std::vector<std::string> found;
+  struct stat owner {};
+  // A stranger's folder in /tmp is no place to look for one's own processes.
+  if (::stat(folder.c_str(), &owner) != 0 || (owner.st_uid != ::geteuid() && owner.st_uid != 0)) {
+    return found;
+  }
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string path = it->path().string();
@@ -57,23 +67,32 @@ void describe(Arguments& arguments, ControlOptions& options) {
                    "the process's control socket: ipc://PATH or tcp://HOST:PORT");
   arguments.option("--node", "NAME", options.node,
                    "the process of that name on this machine (default: the only one)");
+  describe_curve(arguments, options);
+  arguments.option("--timeout", "TIME", options.timeout, "how long to wait for it (default 5s)");
+}
+
+void describe_curve(Arguments& arguments, ControlOptions& options) {
   arguments.option("--curve-key", "FILE", options.curve_key,
                    "secret key for tcp:// (of peal keygen)");
   arguments.option("--server-key", "KEY", options.server_key,
                    "the other side's public key, or a file with it");
-  arguments.option("--timeout", "TIME", options.timeout, "how long to wait for it (default 5s)");
+  arguments.flag("--insecure", options.insecure, "allow tcp:// to another machine without keys");
 }
 
 std::string endpoint_of(const std::string& text) {
   return text.find("://") == std::string::npos ? "ipc://" + text : text;
 }
 
-Outcome<CurveKeys> curve_keys(const ControlOptions& options) {
+Outcome<runtime::CurveConfig> curve_keys(const ControlOptions& options, const std::string& endpoint) {
   if (options.curve_key.empty() != options.server_key.empty()) {
     return usage("--curve-key and --server-key belong together");
   }
   if (options.server_key.empty()) {
-    return CurveKeys{};
+    const runtime::CurveConfig none;
+    if (!runtime::require_curve(endpoint, none, options.insecure, "--server-key")) {
+      return usage(endpoint + " is on another machine: give --curve-key and --server-key, or --insecure");
+    }
+    return none;
   }
   return load_curve_keys(options.curve_key, options.server_key);
 }
@@ -111,15 +130,15 @@ Outcome<std::string> find_endpoint(const ControlOptions& options, std::string_vi
 }
 
 Outcome<std::unique_ptr<ControlClient>> open_control(const ControlOptions& options) {
-  auto keys = curve_keys(options);
-  if (!keys) {
-    return keys.error();
-  }
   auto endpoint = find_endpoint(options, ".control");
   if (!endpoint) {
     return endpoint.error();
   }
-  auto client = std::make_unique<ControlClient>(*endpoint, *keys);
+  auto curve = curve_keys(options, *endpoint);
+  if (!curve) {
+    return curve.error();
+  }
+  auto client = std::make_unique<ControlClient>(*endpoint, *curve);
   if (auto connected = client->connect(options.timeout); !connected) {
     return connected.error();
   }

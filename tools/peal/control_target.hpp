@@ -17,13 +17,16 @@ struct ControlOptions {
   std::string node;        ///< NAME of NAME.control in the runtime folder
   std::string curve_key;   ///< file with this side's secret key
   std::string server_key;  ///< the other side's public key: Z85, or a file with it
+  bool insecure = false;   ///< tcp:// to another machine without CURVE
   std::chrono::milliseconds timeout{5000};
 };
 void describe(Arguments& arguments, ControlOptions& options);
+void describe_curve(Arguments& arguments, ControlOptions& options);
 
 /// ENDPOINT as a person types it: a bare path is ipc://.
 std::string endpoint_of(const std::string& text);
-Outcome<CurveKeys> curve_keys(const ControlOptions& options);
+/// The keys of a link to `endpoint`; refuses to go to another machine without any, unless told to.
+Outcome<runtime::CurveConfig> curve_keys(const ControlOptions& options, const std::string& endpoint);
 /// The endpoint of the one process that has a ".control" or ".ingest" socket here.
 Outcome<std::string> find_endpoint(const ControlOptions& options, std::string_view suffix);
 

@@ -7,8 +7,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "control_client.hpp"
-
 namespace peal::cli {
 namespace {
 
@@ -40,32 +38,31 @@ Outcome<void> write_file(const std::string& path, const std::string& text, mode_
 
 }  // namespace
 
-Outcome<CurveKeys> load_curve_keys(const std::string& secret_file, const std::string& server_key) {
-  CurveKeys keys;
+Outcome<runtime::CurveConfig> load_curve_keys(const std::string& secret_file, const std::string& server_key) {
+  runtime::CurveConfig curve;
   auto secret = read_key(secret_file);
   if (!secret) {
     return secret.error();
   }
-  keys.secret_key = *secret;
-  keys.public_key = public_key_of(keys.secret_key);
-  if (keys.public_key.empty()) {
-    return usage(secret_file + " holds no CURVE secret key");
-  }
-  keys.server_key = server_key;
+  curve.secret_key = *secret;
+  curve.server_key = server_key;
   if (::access(server_key.c_str(), R_OK) == 0) {
     auto other = read_key(server_key);
     if (!other) {
       return other.error();
     }
-    keys.server_key = *other;
+    curve.server_key = *other;
   } else if (server_key.size() != kKeySize) {
     return usage("--server-key is neither 40 characters Z85 nor a file");
   }
-  return keys;
+  if (auto completed = runtime::complete(curve); !completed) {
+    return usage(completed.error().message);
+  }
+  return curve;
 }
 
 Outcome<std::string> write_new_keys(const std::string& name) {
-  const KeyPair pair = new_key_pair();
+  const runtime::CurveKeys pair = runtime::generate_curve_keys();
   if (auto written = write_file(name + ".key", pair.secret_key + "\n", 0600); !written) {
     return written.error();
   }

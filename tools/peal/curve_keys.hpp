@@ -9,7 +9,7 @@
 namespace peal::cli {
 
 /// `server_key`: Z85, or a file that holds it.
-Outcome<CurveKeys> load_curve_keys(const std::string& secret_file, const std::string& server_key);
+Outcome<runtime::CurveConfig> load_curve_keys(const std::string& secret_file, const std::string& server_key);
 /// Writes NAME.key and NAME.pub; refuses to replace a key. Gives the public key.
 Outcome<std::string> write_new_keys(const std::string& name);
 

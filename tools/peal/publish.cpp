@@ -1,14 +1,11 @@
-#include <poll.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <map>
 
 #include "json_text.hpp"
 #include "line_reader.hpp"
+#include "line_stream.hpp"
 #include "peal/proto/channel_name.hpp"
 #include "peal/proto/position.hpp"
+#include "peal/proto/publication.hpp"
 #include "publisher.hpp"
 #include "signals.hpp"
 #include "verbs.hpp"
@@ -34,6 +31,7 @@ class Publish final : public Verb {
                    "standard input: a whole publish payload a line, {\"channel\",\"message\",...}");
     cli::describe(arguments, control_);
     arguments.flag("--ingest", ingest_, "fire and forget through the ingest socket (ENDPOINT is its)");
+    arguments.option("--bus", "ENDPOINT", bus_, "as a node of the bus, to a broker: tcp://HOST:8422");
     arguments.option("--url", "URL", http_.url, "over HTTP: http://127.0.0.1:8420");
     arguments.option("--key", "SECRET", http_.key, "bearer key for --url");
     arguments.option("--ca", "FILE", http_.ca, "authority to trust for https");
@@ -63,7 +61,14 @@ class Publish final : public Verb {
     if (auto connected = publisher_->connect(control_.timeout); !connected) {
       return connected;
     }
-    return lines_ || commands_ ? publish_lines() : publish_one();
+    if (!lines_ && !commands_) {
+      return publish_one();
+    }
+    LineOptions options;
+    options.commands = commands_;
+    options.timeout = control_.timeout;
+    options.reconnect_for = reconnect_for_;
+    return LineStream(options, *publisher_, tally_, text_, console).run(STDIN_FILENO);
   }
 
  private:
@@ -84,8 +89,17 @@ class Publish final : public Verb {
     }
     const bool more = !text_.key.empty() || text_.remove || !text_.expect.empty() ||
                       !text_.source.empty() || !text_.idempotency_key.empty() || commands_;
-    if (ingest_ && (more || !http_.url.empty())) {
+    if (ingest_ && more) {
       return usage("--ingest takes a channel and messages, nothing else");
+    }
+    if (!bus_.empty() && commands_) {
+      return usage("--commands goes to a control socket or --url");
+    }
+    if ((ingest_ ? 1 : 0) + (bus_.empty() ? 0 : 1) + (http_.url.empty() ? 0 : 1) > 1) {
+      return usage("--ingest, --bus and --url are different ways: choose one");
+    }
+    if (!text_.sequence.empty() && !Sequence::parse(text_.sequence)) {
+      return usage("--sequence takes MAJOR-MINOR");
     }
     text_.channel = channel_;
     return {};
@@ -103,13 +117,21 @@ class Publish final : public Verb {
       publisher_ = std::move(*made);
       return {};
     }
-    auto keys = curve_keys(control_);
-    auto endpoint = find_endpoint(control_, ingest_ ? ".ingest" : ".control");
-    if (!keys || !endpoint) {
-      return keys ? endpoint.error() : keys.error();
+    auto endpoint = bus_.empty() ? find_endpoint(control_, ingest_ ? ".ingest" : ".control")
+                                 : Outcome<std::string>(bus_);
+    if (!endpoint) {
+      return endpoint.error();
     }
-    publisher_ = ingest_ ? make_ingest_publisher(*endpoint, *keys, on_result)
-                         : make_control_publisher(*endpoint, *keys, on_result);
+    auto curve = curve_keys(control_, *endpoint);
+    if (!curve) {
+      return curve.error();
+    }
+    if (!bus_.empty()) {
+      publisher_ = make_bus_publisher(bus_, *curve, on_result);
+      return {};
+    }
+    publisher_ = ingest_ ? make_ingest_publisher(*endpoint, *curve, on_result)
+                         : make_control_publisher(*endpoint, *curve, on_result);
     return {};
   }
 
@@ -128,26 +150,26 @@ class Publish final : public Verb {
       }
       text_.message = message_json(reader_, message_);
     }
-    ++sent_;
+    ++tally_.sent;
     if (auto sent = publisher_->send(1, text_); !sent) {
       return sent;
     }
     const auto deadline = Clock::now() + control_.timeout;
-    while (unanswered() > 0 && Clock::now() < deadline && !interrupted()) {
+    while (tally_.unanswered() > 0 && Clock::now() < deadline && !interrupted()) {
       auto waited = publisher_->wait(
           -1, std::chrono::ceil<milliseconds>(deadline - Clock::now()));
-      if (!waited && unanswered() > 0) {
+      if (!waited && tally_.unanswered() > 0) {
         return waited;
       }
     }
-    if (unanswered() > 0) {
+    if (tally_.unanswered() > 0) {
       return unreachable("no answer: it may or may not have been published");
     }
     publisher_->finish(control_.timeout);
-    if (!last_.done()) {
-      return Failure{Exit::refused, last_.code, last_.message};
+    if (!tally_.last.done()) {
+      return Failure{Exit::refused, tally_.last.code, tally_.last.message};
     }
-    console_->line(console_->json ? minify(last_.result) : said(last_.result));
+    console_->line(console_->json ? minify(tally_.last.result) : said(tally_.last.result));
     return {};
   }
 
@@ -161,111 +183,8 @@ class Publish final : public Verb {
     return out;
   }
 
-  Outcome<void> publish_lines() {
-    LineReader lines(STDIN_FILENO);
-    bool open = true;
-    while (open && !interrupted()) {
-      const bool room = unanswered() < publisher_->window();
-      if (room && !lines.has_line()) {
-        if (auto waited = publisher_->wait(STDIN_FILENO, milliseconds(60'000)); !waited) {
-          if (auto back = come_back(waited.error()); !back) {
-            return back;
-          }
-        }
-        open = lines.fill();
-      }
-      for (std::string line; unanswered() < publisher_->window() && lines.take(line);) {
-        if (auto sent = send_line(line); !sent) {
-          if (auto back = come_back(sent.error()); !back) {
-            return back;
-          }
-        }
-      }
-      if (unanswered() >= publisher_->window()) {
-        if (auto waited = publisher_->wait(-1, control_.timeout); !waited) {
-          if (auto back = come_back(waited.error()); !back) {
-            return back;
-          }
-        }
-      }
-    }
-    return finish_lines(lines);
-  }
-
-  Outcome<void> finish_lines(LineReader& lines) {
-    for (std::string line; lines.take(line);) {
-      if (auto sent = send_line(line); !sent) {
-        return sent;
-      }
-      if (unanswered() >= publisher_->window()) {
-        if (auto waited = publisher_->wait(-1, control_.timeout); !waited) {
-          return waited;
-        }
-      }
-    }
-    const auto deadline = Clock::now() + control_.timeout;
-    while (unanswered() > 0 && Clock::now() < deadline) {
-      if (auto waited = publisher_->wait(-1, milliseconds(100)); !waited) {
-        break;
-      }
-    }
-    publisher_->finish(control_.timeout);
-    failures_ += unanswered();
-    if (lines.too_long() > 0) {
-      return Failure{Exit::refused, "message_too_large",
-                     grouped(lines.too_long()) + " lines were too long"};
-    }
-    if (failures_ > 0) {
-      return Failure{Exit::refused, last_failure_.code.empty() ? "publish_outcome_unknown"
-                                                               : last_failure_.code,
-                     grouped(failures_) + " of " + grouped(sent_) + " messages were not published"};
-    }
-    return {};
-  }
-
-  Outcome<void> send_line(const std::string& line) {
-    if (line.empty() || (commands_ && line.find_first_not_of(" \t\r") == std::string::npos)) {
-      return {};
-    }
-    const std::uint64_t id = ++sent_;
-    if (commands_) {
-      if (!reader_.validate(line) || line[line.find_first_not_of(" \t")] != '{') {
-        took(id, {{}, "command_invalid", "the line is not a JSON object"});
-        return {};
-      }
-      text_.whole = line;
-    } else {
-      text_.message = message_json(reader_, line);
-    }
-    return publisher_->send(id, text_);
-  }
-
-  /// A lost link: tries again with growing pauses until it is back or the time is up.
-  Outcome<void> come_back(const Failure& why) {
-    console_->note("peal: " + why.message + "; trying again");
-    const auto deadline = Clock::now() + reconnect_for_;
-    milliseconds pause(50);
-    for (;;) {
-      if (auto connected = publisher_->connect(control_.timeout)) {
-        console_->note("peal: the link is back");
-        return {};
-      }
-      if (Clock::now() + pause > deadline || interrupted()) {
-        return why;
-      }
-      pollfd wait{interrupt_fd(), POLLIN, 0};
-      ::poll(&wait, 1, static_cast<int>(pause.count()));
-      pause = std::min(pause * 2, milliseconds(1000));
-    }
-  }
-
   void took(std::uint64_t id, const PublishOutcome& outcome) {
-    ++answered_;
-    last_ = outcome;
-    if (!outcome.done()) {
-      ++failures_;
-      last_failure_ = outcome;
-    }
+    tally_.took(outcome);
     if (!lines_ && !commands_) {
       return;
     }
@@ -285,12 +204,11 @@ class Publish final : public Verb {
     }
   }
 
-  std::uint64_t unanswered() const { return sent_ - answered_; }
-
   std::string channel_, message_;
   bool lines_ = false;
   bool commands_ = false;
   bool ingest_ = false;
+  std::string bus_;
   milliseconds reconnect_for_{60'000};
   ControlOptions control_;
   HttpOptions http_;
@@ -299,8 +217,7 @@ class Publish final : public Verb {
   Console* console_ = nullptr;
   JsonReader reader_;
   std::unique_ptr<Publisher> publisher_;
-  std::uint64_t sent_ = 0, answered_ = 0, failures_ = 0;
-  PublishOutcome last_, last_failure_;
+  PublishTally tally_;
 };
 
 }  // namespace

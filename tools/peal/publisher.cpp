@@ -25,8 +25,8 @@ class Unanswered {
 
 class ControlPublisher final : public Publisher {
  public:
-  ControlPublisher(std::string endpoint, CurveKeys keys, OnResult on_result)
-      : client_(std::move(endpoint), std::move(keys)), on_result_(std::move(on_result)) {}
+  ControlPublisher(std::string endpoint, runtime::CurveConfig curve, OnResult on_result)
+      : client_(std::move(endpoint), std::move(curve)), on_result_(std::move(on_result)) {}
 
   Outcome<void> connect(std::chrono::milliseconds timeout) override {
     return client_.connect(timeout);
@@ -63,8 +63,8 @@ class ControlPublisher final : public Publisher {
 
 class IngestPublisher final : public Publisher {
  public:
-  IngestPublisher(std::string endpoint, CurveKeys keys, OnResult on_result)
-      : client_(std::move(endpoint), std::move(keys)), on_result_(std::move(on_result)) {}
+  IngestPublisher(std::string endpoint, runtime::CurveConfig curve, OnResult on_result)
+      : client_(std::move(endpoint), std::move(curve)), on_result_(std::move(on_result)) {}
 
   Outcome<void> connect(std::chrono::milliseconds timeout) override {
     timeout_ = timeout;
@@ -124,15 +124,15 @@ std::string PublishText::payload_json() const {
   return out.str();
 }
 
-std::unique_ptr<Publisher> make_control_publisher(std::string endpoint, CurveKeys keys,
+std::unique_ptr<Publisher> make_control_publisher(std::string endpoint, runtime::CurveConfig curve,
                                                   Publisher::OnResult on_result) {
-  return std::make_unique<ControlPublisher>(std::move(endpoint), std::move(keys),
+  return std::make_unique<ControlPublisher>(std::move(endpoint), std::move(curve),
                                             std::move(on_result));
 }
 
-std::unique_ptr<Publisher> make_ingest_publisher(std::string endpoint, CurveKeys keys,
+std::unique_ptr<Publisher> make_ingest_publisher(std::string endpoint, runtime::CurveConfig curve,
                                                  Publisher::OnResult on_result) {
-  return std::make_unique<IngestPublisher>(std::move(endpoint), std::move(keys),
+  return std::make_unique<IngestPublisher>(std::move(endpoint), std::move(curve),
                                            std::move(on_result));
 }
 

@@ -53,10 +53,10 @@ class Publisher {
   virtual std::size_t window() const { return 1000; }
 };
 
-std::unique_ptr<Publisher> make_control_publisher(std::string endpoint, CurveKeys keys,
+std::unique_ptr<Publisher> make_control_publisher(std::string endpoint, runtime::CurveConfig curve,
                                                   Publisher::OnResult on_result);
 /// Fire and forget: a result means that the socket has taken it.
-std::unique_ptr<Publisher> make_ingest_publisher(std::string endpoint, CurveKeys keys,
+std::unique_ptr<Publisher> make_ingest_publisher(std::string endpoint, runtime::CurveConfig curve,
                                                  Publisher::OnResult on_result);
 struct HttpOptions {
   std::string url;  ///< of the gateway: http://HOST:PORT
@@ -65,7 +65,7 @@ struct HttpOptions {
 };
 Outcome<std::unique_ptr<Publisher>> make_http_publisher(HttpOptions options,
                                                         Publisher::OnResult on_result);
-std::unique_ptr<Publisher> make_bus_publisher(std::string endpoint, std::string cluster, CurveKeys keys,
+std::unique_ptr<Publisher> make_bus_publisher(std::string endpoint, runtime::CurveConfig curve,
                                               Publisher::OnResult on_result);
 
 }  // namespace peal::cli

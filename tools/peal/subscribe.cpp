@@ -4,9 +4,12 @@
 #include <chrono>
 #include <random>
 
+#include "bus_subscriber.hpp"
+#include "control_target.hpp"
 #include "json_text.hpp"
 #include "peal/proto/channel_name.hpp"
 #include "peal/proto/position.hpp"
+#include "publication_printer.hpp"
 #include "signals.hpp"
 #include "verbs.hpp"
 #include "ws_client.hpp"
@@ -26,10 +29,11 @@ struct Followed {
 /// Speaks peal.json.v1 on one connection after the other.
 class Follower final : public WsHandler {
  public:
-  Follower(Console& console, std::vector<std::string> channels, std::string key, std::uint64_t count)
-      : console_(console), key_(std::move(key)), left_(count), counted_(count > 0) {
-    for (auto& channel : channels) {
-      followed_.push_back({std::move(channel), {}, 0});
+  Follower(Console& console, PublicationPrinter& printer, const std::vector<std::string>& channels,
+           std::string key)
+      : console_(console), printer_(printer), key_(std::move(key)) {
+    for (const auto& channel : channels) {
+      followed_.push_back({channel, {}, 0});
     }
   }
 
@@ -85,7 +89,6 @@ class Follower final : public WsHandler {
   }
 
   bool subscribed() const { return subscribed_ > 0; }
-  bool finished() const { return counted_ && left_ == 0; }
   bool retry() const { return retry_; }
   const Failure& refusal() const { return refused_; }
   void new_connection() {
@@ -143,44 +146,13 @@ class Follower final : public WsHandler {
   }
 
   Next print(const std::string& channel, const JsonObject& publication) {
-    if (finished()) {
-      return Next::close;
-    }
-    JsonBuilder out;
-    out.text("channel", channel);
-    for (const auto& [name, value] : publication.members()) {
-      if (name != "event" && name != "channel") {
-        out.raw(name, minify(value));
-      }
-    }
-    if (console_.terminal() && !console_.json) {
-      print_for_people(channel, publication);
-    } else {
-      console_.line(out.str());
-    }
-    left_ -= counted_ ? 1 : 0;
-    return finished() ? Next::close : Next::more;
-  }
-
-  void print_for_people(const std::string& channel, const JsonObject& publication) {
-    std::string text = console_.paint(Colour::cyan, printable(channel));
-    if (publication.has("offset")) {
-      text += console_.paint(Colour::dim, " " + publication.text("offset"));
-    }
-    if (publication.has("key")) {
-      text += " " + console_.paint(Colour::yellow, printable(publication.text("key")));
-    }
-    const std::string message = publication.has("message") ? minify(publication.raw("message"))
-                                : publication.has("text") ? publication.text("text")
-                                : publication.has("base64") ? publication.text("base64")
-                                                            : "(deleted)";
-    console_.line(text + "  " + printable(message));
+    printer_.print(channel, publication);
+    return printer_.finished() ? Next::close : Next::more;
   }
 
   Console& console_;
+  PublicationPrinter& printer_;
   std::string key_;
-  std::uint64_t left_;
-  bool counted_;
   std::vector<Followed> followed_;
   JsonReader reader_;
   std::size_t subscribed_ = 0;
@@ -198,6 +170,8 @@ class Subscribe final : public Verb {
     arguments.option("--url", "URL", url_, "the gateway (default ws://127.0.0.1:8420/ws)");
     arguments.option("--key", "SECRET", key_, "key for channels with a key:NAME rule");
     arguments.option("--ca", "FILE", ca_, "authority to trust for wss");
+    arguments.option("--bus", "ENDPOINT", bus_, "as a node of the bus, at a broker: tcp://HOST:8422");
+    describe_curve(arguments, curve_);
     arguments.option("--count", "N", count_, "end after N publications");
     arguments.flag("--once", once_, "end when the connection ends; the default is to come back");
     arguments.option("--timeout", "TIME", timeout_, "how long a connection may take (default 5s)");
@@ -207,27 +181,40 @@ class Subscribe final : public Verb {
   }
 
   Outcome<void> run(Console& console) override {
-    auto url = parse_url(url_);
-    if (!url) {
-      return url.error();
-    }
     for (const std::string& channel : channels_) {
       if (!ChannelName::valid(channel)) {
         return Failure{Exit::refused, "channel_name_invalid",
                        "a channel's name is 1 to 255 bytes of UTF-8 without control characters"};
       }
     }
-    Follower follower(console, channels_, key_, count_);
+    PublicationPrinter printer(console, count_);
+    if (!bus_.empty()) {
+      auto curve = curve_keys(curve_, bus_);
+      if (!curve) {
+        return curve.error();
+      }
+      return subscribe_on_bus({bus_, *curve, channels_, timeout_, once_}, printer, console);
+    }
+    auto url = parse_url(url_);
+    if (!url) {
+      return url.error();
+    }
+    return follow(console, printer, *url);
+  }
+
+ private:
+  Outcome<void> follow(Console& console, PublicationPrinter& printer, const Url& url) {
+    Follower follower(console, printer, channels_, key_);
     bool reached = false;
     for (unsigned failures = 0;;) {
       follower.new_connection();
-      const WsEnd end = run_websocket(*url, ca_, timeout_, follower);
-      if (follower.finished() || interrupted()) {
+      const WsEnd end = run_websocket(url, ca_, timeout_, follower);
+      if (printer.finished() || interrupted()) {
         return {};
       }
       reached = reached || follower.subscribed();
       failures = follower.subscribed() ? 0 : failures + 1;
-      const Failure why = reason(end, follower, *url);
+      const Failure why = reason(end, follower, url);
       if (once_ || !may_return(end, follower, reached)) {
         return why;
       }
@@ -236,7 +223,6 @@ class Subscribe final : public Verb {
     }
   }
 
- private:
   static Failure reason(const WsEnd& end, const Follower& follower, const Url& url) {
     if (!follower.refusal().code.empty()) {
       return follower.refusal();
@@ -272,7 +258,8 @@ class Subscribe final : public Verb {
 
   std::vector<std::string> channels_;
   std::string url_ = "ws://127.0.0.1:8420/ws";
-  std::string key_, ca_;
+  std::string key_, ca_, bus_;
+  ControlOptions curve_;
   std::uint64_t count_ = 0;
   bool once_ = false;
   milliseconds timeout_{5000};
