@@ -1,7 +1,8 @@
 #pragma once
-// A verb's command line: it binds its fields once, and parsing, --help, and "did you mean" follow from
-// that. `--name value` and `--name=value`; `--` ends the options; a lone `-` and negative numbers are
-// ordinary words. Given twice, an option's last value counts, except where the field is a list.
+// A verb's command line: it binds its fields once, and parsing, --help, and "did you mean" follow
+// from that. `--name value` and `--name=value`; `--` ends the options; a lone `-` and negative
+// numbers are ordinary words. Given twice, an option's last value counts, except where the field is
+// a list.
 
 #include <chrono>
 #include <cstdint>
@@ -18,14 +19,17 @@ class Arguments {
  public:
   /// Words without a dash, in order. `rest` takes all that are left (at least one when `required`).
   void word(std::string name, std::string& target, std::string help, bool required = true);
-  void rest(std::string name, std::vector<std::string>& target, std::string help, bool required = true);
+  void rest(std::string name, std::vector<std::string>& target, std::string help,
+            bool required = true);
 
   /// `name` is "--count"; `value` names its value in the help: "N".
   void option(std::string name, std::string value, std::string& target, std::string help);
   void option(std::string name, std::string value, std::uint64_t& target, std::string help);
   void option(std::string name, std::string value, double& target, std::string help);
-  void option(std::string name, std::string value, std::chrono::milliseconds& target, std::string help);
-  void option(std::string name, std::string value, std::vector<std::string>& target, std::string help);
+  void option(std::string name, std::string value, std::chrono::milliseconds& target,
+              std::string help);
+  void option(std::string name, std::string value, std::vector<std::string>& target,
+              std::string help);
   void flag(std::string name, bool& target, std::string help);
   /// Shown under "Examples" of the help.
   void example(std::string command, std::string says);

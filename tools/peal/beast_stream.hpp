@@ -1,7 +1,7 @@
 #pragma once
-// Opening a plain or TLS stream to a gateway for Beast: name lookup, connect, handshake, each within the
-// stream's own deadline. Included by the HTTP and the WebSocket client only: the command line's door to
-// Beast is these three files.
+// Opening a plain or TLS stream to a gateway for Beast: name lookup, connect, handshake, each
+// within the stream's own deadline. Included by the HTTP and the WebSocket client only: the command
+// line's door to Beast is these three files.
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>

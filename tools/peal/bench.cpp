@@ -7,28 +7,38 @@ namespace {
 class Bench final : public Verb {
  public:
   std::string_view name() const override { return "bench"; }
-  std::string_view summary() const override { return "Measure a gateway: fanout, channels, connect, idle."; }
+  std::string_view summary() const override {
+    return "Measure a gateway: fanout, channels, connect, idle.";
+  }
 
   void describe(Arguments& arguments) override {
     arguments.word("WHAT", what_,
                    "fanout: one channel, many subscribers · channels: a subscriber each · "
                    "connect: a storm · idle: what waiting costs");
-    arguments.option("--url", "URL", plan_.urls, "a gateway (default ws://127.0.0.1:8420/ws); several: spread");
+    arguments.option("--url", "URL", plan_.urls,
+                     "a gateway (default ws://127.0.0.1:8420/ws); several: spread");
     arguments.option("--key", "SECRET", plan_.key, "key for channels with a key:NAME rule");
-    arguments.option("--channel", "NAME", plan_.channel, "channel, or prefix of many (default demo:bench)");
+    arguments.option("--channel", "NAME", plan_.channel,
+                     "channel, or prefix of many (default demo:bench)");
     arguments.option("--subscribers", "N", plan_.subscribers, "connections (default 100)");
-    arguments.option("--channels", "N", channels_, "channels (default 1; channels: one a subscriber)");
+    arguments.option("--channels", "N", channels_,
+                     "channels (default 1; channels: one a subscriber)");
     arguments.option("--publishers", "N", plan_.publishers, "publishing connections (default 1)");
-    arguments.option("--rate", "N", plan_.rate, "messages a second in all (default 1000; 0: as fast as answered)");
+    arguments.option("--rate", "N", plan_.rate,
+                     "messages a second in all (default 1000; 0: as fast as answered)");
     arguments.option("--size", "BYTES", plan_.size, "of a message (default 128)");
     arguments.option("--duration", "TIME", plan_.duration, "measured time (default 10s)");
     arguments.option("--warmup", "TIME", plan_.warmup, "before it (default 1s)");
     arguments.option("--at-once", "N", plan_.at_once, "connections opened at a time (default 100)");
-    arguments.option("--pid", "PID", plan_.pid, "the gateway's process: shows its CPU and memory, too");
-    arguments.example("peal bench fanout --subscribers 1000 --rate 100", "one channel, 100,000 deliveries/s");
-    arguments.example("peal bench channels --subscribers 1000 --rate 20000", "1,000 channels of one subscriber");
+    arguments.option("--pid", "PID", plan_.pid,
+                     "the gateway's process: shows its CPU and memory, too");
+    arguments.example("peal bench fanout --subscribers 1000 --rate 100",
+                      "one channel, 100,000 deliveries/s");
+    arguments.example("peal bench channels --subscribers 1000 --rate 20000",
+                      "1,000 channels of one subscriber");
     arguments.example("peal bench connect --subscribers 10000", "a connect storm");
-    arguments.example("peal bench idle --subscribers 10000 --pid $(pidof peal-gateway)", "bytes per connection");
+    arguments.example("peal bench idle --subscribers 10000 --pid $(pidof peal-gateway)",
+                      "bytes per connection");
   }
 
   Outcome<void> run(Console& console) override {
@@ -53,8 +63,9 @@ class Bench final : public Verb {
       return run_idle(plan_, console);
     }
     const std::string near = nearest_name(what_, {"fanout", "channels", "connect", "idle"});
-    return usage("no benchmark '" + what_ + "'" +
-                 (near.empty() ? ": fanout, channels, connect or idle" : "; did you mean " + near + "?"));
+    return usage(
+        "no benchmark '" + what_ + "'" +
+        (near.empty() ? ": fanout, channels, connect or idle" : "; did you mean " + near + "?"));
   }
 
  private:
@@ -65,6 +76,8 @@ class Bench final : public Verb {
 
 }  // namespace
 
-std::unique_ptr<Verb> make_bench() { return std::make_unique<Bench>(); }
+std::unique_ptr<Verb> make_bench() {
+  return std::make_unique<Bench>();
+}
 
 }  // namespace peal::cli

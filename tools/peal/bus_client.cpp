@@ -173,7 +173,9 @@ void BusClient::watch(std::size_t channel, std::string_view name) {
   impl_->port->watch({static_cast<std::uint32_t>(channel), 1}, name);
 }
 
-void BusClient::publish(const bus::PublishRequest& request) { impl_->port->publish(request); }
+void BusClient::publish(const bus::PublishRequest& request) {
+  impl_->port->publish(request);
+}
 
 void BusClient::wait(int fd, milliseconds timeout) {
   if (impl_->port->turn()) {

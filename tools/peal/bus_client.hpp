@@ -1,7 +1,8 @@
 #pragma once
-// The command line as a node on the bus, beside the gateways: it publishes to a broker and watches channels
-// there. For one thread that waits on descriptors; what comes is told to a BusEvents during `wait`. On a
-// recoverable channel publications are told in order and once: a hole is read from the log first.
+// The command line as a node on the bus, beside the gateways: it publishes to a broker and watches
+// channels there. For one thread that waits on descriptors; what comes is told to a BusEvents
+// during `wait`. On a recoverable channel publications are told in order and once: a hole is read
+// from the log first.
 
 #include <chrono>
 #include <memory>
@@ -34,8 +35,8 @@ class BusClient {
   /// `channel` is the caller's number for it, from 0 on without gaps.
   void watch(std::size_t channel, std::string_view name);
   void publish(const bus::PublishRequest& request);
-  /// Hands over what was gathered and lets events in, until something came, `fd` is readable (-1: none), a
-  /// signal, or the time has passed.
+  /// Hands over what was gathered and lets events in, until something came, `fd` is readable (-1:
+  /// none), a signal, or the time has passed.
   void wait(int fd, std::chrono::milliseconds timeout);
 
  private:

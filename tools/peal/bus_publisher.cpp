@@ -10,7 +10,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Publishes as a node of the bus; a lost link answers by itself (refused, or unknown) and comes back.
+/// Publishes as a node of the bus; a lost link answers by itself (refused, or unknown) and comes
+/// back.
 class BusPublisher final : public Publisher, private BusEvents {
  public:
   BusPublisher(std::string endpoint, runtime::CurveConfig curve, OnResult on_result)
@@ -74,7 +75,8 @@ class BusPublisher final : public Publisher, private BusEvents {
 
 std::unique_ptr<Publisher> make_bus_publisher(std::string endpoint, runtime::CurveConfig curve,
                                               Publisher::OnResult on_result) {
-  return std::make_unique<BusPublisher>(std::move(endpoint), std::move(curve), std::move(on_result));
+  return std::make_unique<BusPublisher>(std::move(endpoint), std::move(curve),
+                                        std::move(on_result));
 }
 
 }  // namespace peal::cli

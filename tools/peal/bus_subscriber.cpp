@@ -10,7 +10,8 @@ namespace peal::cli {
 namespace {
 
 std::string base64(std::string_view bytes) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     std::uint32_t group = 0;
@@ -84,7 +85,8 @@ Outcome<void> subscribe_on_bus(const BusSubscription& subscription, PublicationP
                                Console& console) {
   Listener listener(subscription, printer, console);
   BusClient client(listener);
-  if (auto connected = client.connect(subscription.endpoint, subscription.curve, subscription.timeout);
+  if (auto connected =
+          client.connect(subscription.endpoint, subscription.curve, subscription.timeout);
       !connected) {
     return connected;
   }

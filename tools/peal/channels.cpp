@@ -46,6 +46,8 @@ class Channels final : public Verb {
 
 }  // namespace
 
-std::unique_ptr<Verb> make_channels() { return std::make_unique<Channels>(); }
+std::unique_ptr<Verb> make_channels() {
+  return std::make_unique<Channels>();
+}
 
 }  // namespace peal::cli

@@ -23,8 +23,7 @@ constexpr int kHighWaterMark = 2000;  // messages; the callers' windows are smal
 constexpr std::int64_t kReplyBytesMax = 64 << 20;
 
 milliseconds left(Clock::time_point deadline) {
-  return std::max(milliseconds(0),
-                  std::chrono::ceil<milliseconds>(deadline - Clock::now()));
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - Clock::now()));
 }
 
 /// A socket that knows whether it is linked, by its own monitor.
@@ -55,9 +54,9 @@ class Link {
       read_monitor();
       if (!refusal_.empty() || interrupted() || (!linked_ && left(deadline).count() == 0)) {
         const std::string why = interrupted() ? "interrupted"
-                                : refusal_.empty() ? "no answer within " +
-                                                         std::to_string(timeout.count()) + " ms"
-                                                   : refusal_;
+                                : refusal_.empty()
+                                    ? "no answer within " + std::to_string(timeout.count()) + " ms"
+                                    : refusal_;
         close(milliseconds(0));
         return unreachable("cannot reach " + endpoint_ + ": " + why);
       }
@@ -171,7 +170,7 @@ class Link {
       case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
       case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
         refusal_ = curve_.configured() ? "the CURVE handshake failed: is the server's key right?"
-                                      : "the ZeroMQ handshake failed: does it want CURVE keys?";
+                                       : "the ZeroMQ handshake failed: does it want CURVE keys?";
         break;
       case ZMQ_EVENT_DISCONNECTED:
         if (linked_) {
@@ -227,9 +226,13 @@ ControlClient::ControlClient(std::string endpoint, runtime::CurveConfig curve)
     : impl_(new Impl{Link(ZMQ_DEALER, std::move(endpoint), std::move(curve))}) {}
 ControlClient::~ControlClient() = default;
 
-const std::string& ControlClient::endpoint() const { return impl_->link.endpoint(); }
+const std::string& ControlClient::endpoint() const {
+  return impl_->link.endpoint();
+}
 
-Outcome<void> ControlClient::connect(milliseconds timeout) { return impl_->link.open(timeout); }
+Outcome<void> ControlClient::connect(milliseconds timeout) {
+  return impl_->link.open(timeout);
+}
 
 Outcome<void> ControlClient::send(std::uint64_t id, std::string_view action,
                                   std::string_view payload) {
@@ -292,7 +295,9 @@ IngestClient::IngestClient(std::string endpoint, runtime::CurveConfig curve)
     : impl_(new Impl{Link(ZMQ_PUSH, std::move(endpoint), std::move(curve))}) {}
 IngestClient::~IngestClient() = default;
 
-Outcome<void> IngestClient::connect(milliseconds timeout) { return impl_->link.open(timeout); }
+Outcome<void> IngestClient::connect(milliseconds timeout) {
+  return impl_->link.open(timeout);
+}
 
 Outcome<void> IngestClient::send(std::string_view channel, std::string_view payload,
                                  milliseconds timeout) {
@@ -300,7 +305,8 @@ Outcome<void> IngestClient::send(std::string_view channel, std::string_view payl
   auto& socket = impl_->link.socket();
   // A full queue can also refuse the second frame; libzmq then has taken the first one back.
   const auto hand_over = [&] {
-    return socket.send(zmq::buffer(channel), zmq::send_flags::sndmore | zmq::send_flags::dontwait) &&
+    return socket.send(zmq::buffer(channel),
+                       zmq::send_flags::sndmore | zmq::send_flags::dontwait) &&
            socket.send(zmq::buffer(payload), zmq::send_flags::dontwait);
   };
   while (!hand_over()) {
@@ -324,8 +330,9 @@ Outcome<void> IngestClient::wait(int fd, milliseconds timeout) {
 }
 
 void IngestClient::finish(milliseconds timeout) {
-  // A libzmq whose queue is full drops what it has not read from a unix socket when we close it. So stay
-  // until it has read everything; our own queue is empty, too, when nothing new arrives for a while.
+  // A libzmq whose queue is full drops what it has not read from a unix socket when we close it. So
+  // stay until it has read everything; our own queue is empty, too, when nothing new arrives for a
+  // while.
   const auto deadline = Clock::now() + timeout;
   constexpr int kQuietTurns = 5;
   for (int quiet = 0; quiet < kQuietTurns && left(deadline).count() > 0;) {

@@ -1,8 +1,8 @@
 #pragma once
-// The command line's one door to ZeroMQ: the client of a process's control socket (DEALER to ROUTER; many
-// commands may be on their way) and of its ingest socket (PUSH to PULL; no answers). A lost link is seen
-// through the socket's own monitor, so "nobody is there" is said at once and not after a time.
-// One thread; not thread safe.
+// The command line's one door to ZeroMQ: the client of a process's control socket (DEALER to
+// ROUTER; many commands may be on their way) and of its ingest socket (PUSH to PULL; no answers). A
+// lost link is seen through the socket's own monitor, so "nobody is there" is said at once and not
+// after a time. One thread; not thread safe.
 
 #include <chrono>
 #include <cstdint>
@@ -18,8 +18,8 @@ namespace peal::cli {
 
 struct ControlReplyText {
   std::uint64_t id = 0;
-  std::string result;          ///< raw JSON; empty when refused
-  std::string code, message;   ///< of the error
+  std::string result;         ///< raw JSON; empty when refused
+  std::string code, message;  ///< of the error
   bool refused() const { return result.empty(); }
 };
 
@@ -34,8 +34,9 @@ class ControlClient {
   Outcome<std::string> request(std::string_view action, std::string_view payload,
                                std::chrono::milliseconds timeout);
 
-  /// Many at once: send, then `wait` for answers (to `on_reply`), for `fd` to be readable (-1: none), for a
-  /// signal, or for the time to pass. Fails as unreachable when the link is lost; `connect` makes a new one.
+  /// Many at once: send, then `wait` for answers (to `on_reply`), for `fd` to be readable (-1:
+  /// none), for a signal, or for the time to pass. Fails as unreachable when the link is lost;
+  /// `connect` makes a new one.
   Outcome<void> send(std::uint64_t id, std::string_view action, std::string_view payload);
   using OnReply = std::function<void(const ControlReplyText&)>;
   Outcome<void> wait(int fd, std::chrono::milliseconds timeout, const OnReply& on_reply);

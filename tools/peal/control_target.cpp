@@ -37,7 +37,8 @@ bool somebody_listens(const std::string& path) {
   }
   path.copy(address.sun_path, path.size());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  const bool up = fd >= 0 && ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  const bool up =
+      fd >= 0 && ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   ::close(fd);
   return up;
 }
@@ -83,14 +84,16 @@ std::string endpoint_of(const std::string& text) {
   return text.find("://") == std::string::npos ? "ipc://" + text : text;
 }
 
-Outcome<runtime::CurveConfig> curve_keys(const ControlOptions& options, const std::string& endpoint) {
+Outcome<runtime::CurveConfig> curve_keys(const ControlOptions& options,
+                                         const std::string& endpoint) {
   if (options.curve_key.empty() != options.server_key.empty()) {
     return usage("--curve-key and --server-key belong together");
   }
   if (options.server_key.empty()) {
     const runtime::CurveConfig none;
     if (!runtime::require_curve(endpoint, none, options.insecure, "--server-key")) {
-      return usage(endpoint + " is on another machine: give --curve-key and --server-key, or --insecure");
+      return usage(endpoint +
+                   " is on another machine: give --curve-key and --server-key, or --insecure");
     }
     return none;
   }

@@ -1,7 +1,7 @@
 #pragma once
-// Which process a verb talks to: --control ENDPOINT, --node NAME, or the only one whose socket is in the
-// runtime folder ($XDG_RUNTIME_DIR/peal, or /run/peal). Sockets that nobody answers on any more (their
-// process was killed) are passed over.
+// Which process a verb talks to: --control ENDPOINT, --node NAME, or the only one whose socket is
+// in the runtime folder ($XDG_RUNTIME_DIR/peal, or /run/peal). Sockets that nobody answers on any
+// more (their process was killed) are passed over.
 
 #include <chrono>
 #include <memory>
@@ -26,7 +26,8 @@ void describe_curve(Arguments& arguments, ControlOptions& options);
 /// ENDPOINT as a person types it: a bare path is ipc://.
 std::string endpoint_of(const std::string& text);
 /// The keys of a link to `endpoint`; refuses to go to another machine without any, unless told to.
-Outcome<runtime::CurveConfig> curve_keys(const ControlOptions& options, const std::string& endpoint);
+Outcome<runtime::CurveConfig> curve_keys(const ControlOptions& options,
+                                         const std::string& endpoint);
 /// The endpoint of the one process that has a ".control" or ".ingest" socket here.
 Outcome<std::string> find_endpoint(const ControlOptions& options, std::string_view suffix);
 

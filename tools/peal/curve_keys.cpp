@@ -38,7 +38,8 @@ Outcome<void> write_file(const std::string& path, const std::string& text, mode_
 
 }  // namespace
 
-Outcome<runtime::CurveConfig> load_curve_keys(const std::string& secret_file, const std::string& server_key) {
+Outcome<runtime::CurveConfig> load_curve_keys(const std::string& secret_file,
+                                              const std::string& server_key) {
   runtime::CurveConfig curve;
   auto secret = read_key(secret_file);
   if (!secret) {

@@ -23,11 +23,12 @@ class Disconnect final : public Verb {
     if (session_.empty() == user_.empty()) {
       return usage("give a SESSION or --user USER");
     }
-    auto result = ask(options_, "disconnect",
-                      JsonBuilder()
-                          .text(user_.empty() ? "session" : "user", user_.empty() ? session_ : user_)
-                          .boolean("reconnect", !for_good_)
-                          .str());
+    auto result =
+        ask(options_, "disconnect",
+            JsonBuilder()
+                .text(user_.empty() ? "session" : "user", user_.empty() ? session_ : user_)
+                .boolean("reconnect", !for_good_)
+                .str());
     if (!result) {
       return result.error();
     }
@@ -46,6 +47,8 @@ class Disconnect final : public Verb {
 
 }  // namespace
 
-std::unique_ptr<Verb> make_disconnect() { return std::make_unique<Disconnect>(); }
+std::unique_ptr<Verb> make_disconnect() {
+  return std::make_unique<Disconnect>();
+}
 
 }  // namespace peal::cli

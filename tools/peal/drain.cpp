@@ -31,6 +31,8 @@ class Drain final : public Verb {
 
 }  // namespace
 
-std::unique_ptr<Verb> make_drain() { return std::make_unique<Drain>(); }
+std::unique_ptr<Verb> make_drain() {
+  return std::make_unique<Drain>();
+}
 
 }  // namespace peal::cli

@@ -1,6 +1,7 @@
 #pragma once
-// HTTP to one gateway: requests one after the other on a connection that is kept. A request is sent once;
-// when the connection breaks after that, the caller is told so and not helped by sending it again.
+// HTTP to one gateway: requests one after the other on a connection that is kept. A request is sent
+// once; when the connection breaks after that, the caller is told so and not helped by sending it
+// again.
 
 #include <chrono>
 #include <memory>
@@ -32,7 +33,8 @@ class HttpClient {
   ~HttpClient();
   /// Fails when the request certainly was not sent whole: nobody there, or TLS not agreed.
   Outcome<void> connect(std::chrono::milliseconds timeout);
-  /// Connects when needed. Fails as `refused` with publish_outcome_unknown once it was sent and no answer came.
+  /// Connects when needed. Fails as `refused` with publish_outcome_unknown once it was sent and no
+  /// answer came.
   Outcome<HttpResponse> request(const HttpRequest& request, std::chrono::milliseconds timeout);
 
  private:

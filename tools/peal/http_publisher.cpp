@@ -82,7 +82,9 @@ class HttpPublisher final : public Publisher {
     if (!problem.has("code")) {
       return {{}, "request_invalid", status + " from something that is no Peal gateway"};
     }
-    const char* says = problem.has("detail") ? "detail" : problem.has("message") ? "message" : "title";
+    const char* says = problem.has("detail")    ? "detail"
+                       : problem.has("message") ? "message"
+                                                : "title";
     return {{}, problem.text("code"), problem.text(says)};
   }
 

@@ -1,7 +1,7 @@
 #pragma once
-// What the command line does with JSON, on top of proto's reader: look into an object by name, build one
-// member by member, and cut the white space between tokens so that a value fits on one line.
-// Values stay the bytes they were: numbers and strings are never read and written again.
+// What the command line does with JSON, on top of proto's reader: look into an object by name,
+// build one member by member, and cut the white space between tokens so that a value fits on one
+// line. Values stay the bytes they were: numbers and strings are never read and written again.
 
 #include <cstdint>
 #include <optional>
@@ -23,7 +23,8 @@ class JsonObject {
 
   bool has(std::string_view name) const { return !raw(name).empty(); }
   std::string_view raw(std::string_view name) const;  ///< empty: not there
-  std::string text(std::string_view name) const;      ///< of a string, or the raw bytes of anything else
+  std::string text(
+      std::string_view name) const;  ///< of a string, or the raw bytes of anything else
   std::uint64_t number(std::string_view name) const;  ///< 0 when not there or no whole number
   bool boolean(std::string_view name) const;
   JsonObject object(std::string_view name) const { return JsonObject(raw(name)); }
@@ -52,8 +53,8 @@ class JsonBuilder {
 std::string json_string(std::string_view text);
 /// Valid JSON without the white space between its tokens.
 std::string minify(std::string_view json);
-/// What a person typed as a message: itself when it is JSON, else a JSON string of it (bytes that are
-/// not UTF-8 become U+FFFD).
+/// What a person typed as a message: itself when it is JSON, else a JSON string of it (bytes that
+/// are not UTF-8 become U+FFFD).
 std::string message_json(JsonReader& reader, std::string_view typed);
 
 }  // namespace peal::cli

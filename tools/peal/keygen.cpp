@@ -30,8 +30,10 @@ class Keygen final : public Verb {
       return {};
     }
     console.line(*public_key);
-    console.note("The secret key is in " + name_ + ".key: it stays on its machine. The public one, above "
-                 "and in " + name_ + ".pub, goes to whom it talks to.");
+    console.note("The secret key is in " + name_ +
+                 ".key: it stays on its machine. The public one, above "
+                 "and in " +
+                 name_ + ".pub, goes to whom it talks to.");
     return {};
   }
 
@@ -41,6 +43,8 @@ class Keygen final : public Verb {
 
 }  // namespace
 
-std::unique_ptr<Verb> make_keygen() { return std::make_unique<Keygen>(); }
+std::unique_ptr<Verb> make_keygen() {
+  return std::make_unique<Keygen>();
+}
 
 }  // namespace peal::cli

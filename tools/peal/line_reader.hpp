@@ -1,7 +1,7 @@
 #pragma once
-// Lines from a descriptor as they come, without end: reads what is there, never more, so that a line is
-// given out the moment its newline has arrived. A line above 16 MiB is skipped and counted. The last line
-// needs no newline.
+// Lines from a descriptor as they come, without end: reads what is there, never more, so that a
+// line is given out the moment its newline has arrived. A line above 16 MiB is skipped and counted.
+// The last line needs no newline.
 
 #include <cstdint>
 #include <string>

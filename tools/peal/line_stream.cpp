@@ -14,7 +14,11 @@ using std::chrono::milliseconds;
 
 LineStream::LineStream(LineOptions options, Publisher& publisher, PublishTally& tally,
                        PublishText text, Console& console)
-    : options_(options), publisher_(publisher), tally_(tally), text_(std::move(text)), console_(console) {}
+    : options_(options),
+      publisher_(publisher),
+      tally_(tally),
+      text_(std::move(text)),
+      console_(console) {}
 
 Outcome<void> LineStream::run(int fd) {
   LineReader lines(fd);
@@ -63,7 +67,8 @@ Outcome<void> LineStream::send(const std::string& line) {
     text_.message = message_json(reader_, line);
     return publisher_.send(id, text_);
   }
-  // Not a command at all: it goes out anyway when it is JSON, and the other side says what is wrong.
+  // Not a command at all: it goes out anyway when it is JSON, and the other side says what is
+  // wrong.
   text_.whole = reader_.validate(line) ? line : json_string("not JSON");
   return publisher_.send(id, text_);
 }
@@ -106,8 +111,9 @@ Outcome<void> LineStream::finish(const LineReader& lines) {
   }
   if (failures > 0) {
     const std::string& code = tally_.last_failure.code;
-    return Failure{Exit::refused, code.empty() ? "publish_outcome_unknown" : code,
-                   grouped(failures) + " of " + grouped(tally_.sent) + " messages were not published"};
+    return Failure{
+        Exit::refused, code.empty() ? "publish_outcome_unknown" : code,
+        grouped(failures) + " of " + grouped(tally_.sent) + " messages were not published"};
   }
   return {};
 }

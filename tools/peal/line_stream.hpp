@@ -1,6 +1,7 @@
 #pragma once
-// A message a line, from a descriptor to a Publisher: each at once, without end, with as many unanswered as
-// the publisher's window. A lost link is waited for; what was on its way is reported, not sent again.
+// A message a line, from a descriptor to a Publisher: each at once, without end, with as many
+// unanswered as the publisher's window. A lost link is waited for; what was on its way is reported,
+// not sent again.
 
 #include <chrono>
 #include <cstdint>
@@ -35,7 +36,8 @@ struct LineOptions {
 
 class LineStream {
  public:
-  /// `tally` is kept by the publisher's OnResult; `text` is what every line's publication has in common.
+  /// `tally` is kept by the publisher's OnResult; `text` is what every line's publication has in
+  /// common.
   LineStream(LineOptions options, Publisher& publisher, PublishTally& tally, PublishText text,
              Console& console);
   /// Until the end of the input, or a signal.

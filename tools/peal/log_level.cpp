@@ -36,6 +36,8 @@ class LogLevel final : public Verb {
 
 }  // namespace
 
-std::unique_ptr<Verb> make_log_level() { return std::make_unique<LogLevel>(); }
+std::unique_ptr<Verb> make_log_level() {
+  return std::make_unique<LogLevel>();
+}
 
 }  // namespace peal::cli

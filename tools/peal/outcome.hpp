@@ -1,6 +1,7 @@
 #pragma once
-// How a verb ends: the exit code that scripts test, and what standard error says. A Failure carries both,
-// so that a piece deep down decides once between "refused", "you called it wrong" and "nobody is there".
+// How a verb ends: the exit code that scripts test, and what standard error says. A Failure carries
+// both, so that a piece deep down decides once between "refused", "you called it wrong" and "nobody
+// is there".
 
 #include <boost/system/result.hpp>
 #include <stdexcept>
@@ -27,8 +28,12 @@ struct Failure {
 inline Failure refused(const Error& error) {
   return {Exit::refused, std::string(info(error.code).name), error.message};
 }
-inline Failure usage(std::string message) { return {Exit::usage, {}, std::move(message)}; }
-inline Failure unreachable(std::string message) { return {Exit::unreachable, {}, std::move(message)}; }
+inline Failure usage(std::string message) {
+  return {Exit::usage, {}, std::move(message)};
+}
+inline Failure unreachable(std::string message) {
+  return {Exit::unreachable, {}, std::move(message)};
+}
 
 [[noreturn]] inline void throw_exception_from_error(const Failure& failure,
                                                     const boost::source_location&) {

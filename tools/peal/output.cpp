@@ -53,13 +53,20 @@ winsize window() {
 
 std::string_view code_of(Colour colour) {
   switch (colour) {
-    case Colour::plain: return "";
-    case Colour::bold: return "\x1b[1m";
-    case Colour::dim: return "\x1b[2m";
-    case Colour::green: return "\x1b[32m";
-    case Colour::yellow: return "\x1b[33m";
-    case Colour::red: return "\x1b[31m";
-    case Colour::cyan: return "\x1b[36m";
+    case Colour::plain:
+      return "";
+    case Colour::bold:
+      return "\x1b[1m";
+    case Colour::dim:
+      return "\x1b[2m";
+    case Colour::green:
+      return "\x1b[32m";
+    case Colour::yellow:
+      return "\x1b[33m";
+    case Colour::red:
+      return "\x1b[31m";
+    case Colour::cyan:
+      return "\x1b[36m";
   }
   return "";
 }
@@ -77,8 +84,12 @@ Console::Console()
   error_colours_ = wants_colours(error_terminal_);
 }
 
-int Console::columns() const { return window().ws_col == 0 ? 80 : window().ws_col; }
-int Console::rows() const { return window().ws_row == 0 ? 24 : window().ws_row; }
+int Console::columns() const {
+  return window().ws_col == 0 ? 80 : window().ws_col;
+}
+int Console::rows() const {
+  return window().ws_row == 0 ? 24 : window().ws_row;
+}
 
 void Console::line(std::string_view text) {
   std::string out(text);
@@ -86,7 +97,9 @@ void Console::line(std::string_view text) {
   write_all(STDOUT_FILENO, out);
 }
 
-void Console::raw(std::string_view text) { write_all(STDOUT_FILENO, text); }
+void Console::raw(std::string_view text) {
+  write_all(STDOUT_FILENO, text);
+}
 
 void Console::note(std::string_view text) {
   std::string out = progress_shown_ ? "\r\x1b[K" : "";
@@ -153,7 +166,8 @@ std::string printable(std::string_view text) {
   for (std::size_t i = 0; i < out.size(); ++i) {
     const auto byte = static_cast<unsigned char>(out[i]);
     // C1 control characters are U+0080 to U+009F: C2 80 to C2 9F.
-    const bool c1 = byte == 0xC2 && i + 1 < out.size() && static_cast<unsigned char>(out[i + 1]) < 0xA0;
+    const bool c1 =
+        byte == 0xC2 && i + 1 < out.size() && static_cast<unsigned char>(out[i + 1]) < 0xA0;
     if (byte < 0x20 || byte == 0x7F) {
       out[i] = '?';
     } else if (c1) {

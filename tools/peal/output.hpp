@@ -25,8 +25,8 @@ class Console {
 
   /// A whole line to standard output, at once: a pipe's reader gets it now.
   void line(std::string_view text);
-  void raw(std::string_view text);  ///< to standard output as it is
-  void note(std::string_view text); ///< a line to standard error
+  void raw(std::string_view text);   ///< to standard output as it is
+  void note(std::string_view text);  ///< a line to standard error
   /// A line on standard error that the next one overwrites; only on a terminal.
   void progress(std::string_view text);
   /// Says why on standard error; gives the exit code.

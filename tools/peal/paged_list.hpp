@@ -1,6 +1,6 @@
 #pragma once
-// A list that a process gives page by page ({"<member>": [...], "next"?}): asks on until the last page or
-// the limit, giving each item once. The process never has to build the whole list.
+// A list that a process gives page by page ({"<member>": [...], "next"?}): asks on until the last
+// page or the limit, giving each item once. The process never has to build the whole list.
 
 #include <algorithm>
 #include <functional>
@@ -17,7 +17,7 @@ struct ListOptions {
   ControlOptions control;
   std::uint64_t limit = 0;  ///< 0: all
   std::string after;
-  std::string prefix;       ///< channels only
+  std::string prefix;  ///< channels only
 };
 
 inline Outcome<void> for_each_listed(const ListOptions& options, std::string_view action,

@@ -21,7 +21,8 @@ void PublicationPrinter::print(const std::string& channel, const JsonObject& pub
   console_.line(out.str());
 }
 
-void PublicationPrinter::print_for_people(const std::string& channel, const JsonObject& publication) {
+void PublicationPrinter::print_for_people(const std::string& channel,
+                                          const JsonObject& publication) {
   std::string text = console_.paint(Colour::cyan, printable(channel));
   if (publication.has("offset")) {
     text += console_.paint(Colour::dim, " " + publication.text("offset"));

@@ -1,6 +1,6 @@
 #pragma once
-// One publication, one line: minified JSON with its channel in front, or, for a person at a terminal, the
-// channel in colour and the message. Counts down --count.
+// One publication, one line: minified JSON with its channel in front, or, for a person at a
+// terminal, the channel in colour and the message. Counts down --count.
 
 #include <cstdint>
 #include <string>
@@ -16,7 +16,8 @@ class PublicationPrinter {
   PublicationPrinter(Console& console, std::uint64_t count)
       : console_(console), left_(count), counted_(count > 0) {}
 
-  /// `publication` has the members of a message push; its "event" and "channel" are not printed again.
+  /// `publication` has the members of a message push; its "event" and "channel" are not printed
+  /// again.
   void print(const std::string& channel, const JsonObject& publication);
   bool finished() const { return counted_ && left_ == 0; }
 

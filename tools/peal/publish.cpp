@@ -26,12 +26,15 @@ class Publish final : public Verb {
     arguments.word("MESSAGE", message_,
                    "JSON as it is, anything else as a JSON string; - or nothing: standard input",
                    false);
-    arguments.flag("--lines", lines_, "standard input: a message a line, each at once, without end");
+    arguments.flag("--lines", lines_,
+                   "standard input: a message a line, each at once, without end");
     arguments.flag("--commands", commands_,
                    "standard input: a whole publish payload a line, {\"channel\",\"message\",...}");
     cli::describe(arguments, control_);
-    arguments.flag("--ingest", ingest_, "fire and forget through the ingest socket (ENDPOINT is its)");
-    arguments.option("--bus", "ENDPOINT", bus_, "as a node of the bus, to a broker: tcp://HOST:8422");
+    arguments.flag("--ingest", ingest_,
+                   "fire and forget through the ingest socket (ENDPOINT is its)");
+    arguments.option("--bus", "ENDPOINT", bus_,
+                     "as a node of the bus, to a broker: tcp://HOST:8422");
     arguments.option("--url", "URL", http_.url, "over HTTP: http://127.0.0.1:8420");
     arguments.option("--key", "SECRET", http_.key, "bearer key for --url");
     arguments.option("--ca", "FILE", http_.ca, "authority to trust for https");
@@ -39,9 +42,11 @@ class Publish final : public Verb {
     arguments.flag("--delete", text_.remove, "a deletion instead of a message");
     arguments.option("--expect", "EPOCH-OFFSET", text_.expect, "only when the channel is there");
     arguments.option("--source", "NAME", text_.source, "producer, for idempotent publishing");
-    arguments.option("--sequence", "MAJOR-MINOR", text_.sequence, "the producer's number of this one");
+    arguments.option("--sequence", "MAJOR-MINOR", text_.sequence,
+                     "the producer's number of this one");
     arguments.option("--previous", "MAJOR-MINOR", text_.previous, "its number of the one before");
-    arguments.option("--idempotency-key", "KEY", text_.idempotency_key, "publish once under this key");
+    arguments.option("--idempotency-key", "KEY", text_.idempotency_key,
+                     "publish once under this key");
     arguments.option("--reconnect-for", "TIME", reconnect_for_,
                      "with --lines: how long a lost link may stay away (default 1m)");
     arguments.example("peal publish demo:room '{\"text\":\"hello\"}'", "JSON goes as it is");
@@ -156,8 +161,7 @@ class Publish final : public Verb {
     }
     const auto deadline = Clock::now() + control_.timeout;
     while (tally_.unanswered() > 0 && Clock::now() < deadline && !interrupted()) {
-      auto waited = publisher_->wait(
-          -1, std::chrono::ceil<milliseconds>(deadline - Clock::now()));
+      auto waited = publisher_->wait(-1, std::chrono::ceil<milliseconds>(deadline - Clock::now()));
       if (!waited && tally_.unanswered() > 0) {
         return waited;
       }
@@ -222,6 +226,8 @@ class Publish final : public Verb {
 
 }  // namespace
 
-std::unique_ptr<Verb> make_publish() { return std::make_unique<Publish>(); }
+std::unique_ptr<Verb> make_publish() {
+  return std::make_unique<Publish>();
+}
 
 }  // namespace peal::cli

@@ -1,8 +1,9 @@
 #pragma once
-// One way to hand publications over: the control socket, the ingest socket, HTTP or the bus. `send` gives
-// one away, `wait` lets answers come in; each answer comes once, through the OnResult given at the start.
-// A lost link fails `send` and `wait` as unreachable, after every unanswered publication got its result
-// (publish_outcome_unknown); `connect` may then be called again. One thread.
+// One way to hand publications over: the control socket, the ingest socket, HTTP or the bus. `send`
+// gives one away, `wait` lets answers come in; each answer comes once, through the OnResult given
+// at the start. A lost link fails `send` and `wait` as unreachable, after every unanswered
+// publication got its result (publish_outcome_unknown); `connect` may then be called again. One
+// thread.
 
 #include <chrono>
 #include <cstdint>
@@ -22,10 +23,10 @@ struct PublishText {
   std::string message;  ///< JSON; empty with `remove` or when `whole` is set
   std::string key;
   bool remove = false;
-  std::string expect;           ///< "epoch-offset"
+  std::string expect;  ///< "epoch-offset"
   std::string source, sequence, previous;
   std::string idempotency_key;
-  std::string whole;            ///< a whole payload of the publish action, as JSON: instead of all above
+  std::string whole;  ///< a whole payload of the publish action, as JSON: instead of all above
 
   /// The payload of the publish action.
   std::string payload_json() const;

@@ -19,8 +19,12 @@ class Sessions final : public Verb {
   }
 
   Outcome<void> run(Console& console) override {
-    Table table({{"SESSION"}, {"USER"}, {"ADDRESS"}, {"PROTOCOL"},
-                 {"CHANNELS", Table::Align::right}, {"QUEUED", Table::Align::right},
+    Table table({{"SESSION"},
+                 {"USER"},
+                 {"ADDRESS"},
+                 {"PROTOCOL"},
+                 {"CHANNELS", Table::Align::right},
+                 {"QUEUED", Table::Align::right},
                  {"CONNECTED", Table::Align::right}});
     auto listed = for_each_listed(options_, "sessions", [&](const JsonObject& item) {
       if (console.json) {
@@ -52,6 +56,8 @@ class Sessions final : public Verb {
 
 }  // namespace
 
-std::unique_ptr<Verb> make_sessions() { return std::make_unique<Sessions>(); }
+std::unique_ptr<Verb> make_sessions() {
+  return std::make_unique<Sessions>();
+}
 
 }  // namespace peal::cli

@@ -39,7 +39,11 @@ void install_signals() {
   ::sigaction(SIGPIPE, &ignore, nullptr);
 }
 
-bool interrupted() { return signals_seen != 0; }
-int interrupt_fd() { return event_fd; }
+bool interrupted() {
+  return signals_seen != 0;
+}
+int interrupt_fd() {
+  return event_fd;
+}
 
 }  // namespace peal::cli

@@ -1,7 +1,7 @@
 #pragma once
-// Ctrl-C for every verb: SIGINT and SIGTERM make a descriptor readable, so that loops end in their own
-// time (answers collected, the report printed); the second one ends the process at once. SIGPIPE is
-// ignored: who reads our output may go away, and Console then ends quietly.
+// Ctrl-C for every verb: SIGINT and SIGTERM make a descriptor readable, so that loops end in their
+// own time (answers collected, the report printed); the second one ends the process at once.
+// SIGPIPE is ignored: who reads our output may go away, and Console then ends quietly.
 
 namespace peal::cli {
 

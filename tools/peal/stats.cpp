@@ -94,7 +94,8 @@ class Stats final : public Verb {
  private:
   static void head(Console& console, const JsonObject& stats) {
     std::string line = console.paint(Colour::bold, printable(stats.text("node"))) + "  " +
-                       printable(stats.text("kind")) + " " + printable(stats.text("version")) + "  up " +
+                       printable(stats.text("kind")) + " " + printable(stats.text("version")) +
+                       "  up " +
                        human_duration(static_cast<double>(stats.number("uptime_ms")) / 1000) + "  ";
     if (stats.boolean("draining")) {
       line += console.paint(Colour::yellow, "draining");
@@ -146,6 +147,8 @@ class Stats final : public Verb {
 
 }  // namespace
 
-std::unique_ptr<Verb> make_stats() { return std::make_unique<Stats>(); }
+std::unique_ptr<Verb> make_stats() {
+  return std::make_unique<Stats>();
+}
 
 }  // namespace peal::cli

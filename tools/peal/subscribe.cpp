@@ -19,7 +19,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// One channel, across connections: where it stands, so that a new connection asks for what was missed.
+/// One channel, across connections: where it stands, so that a new connection asks for what was
+/// missed.
 struct Followed {
   std::string channel;
   std::string epoch;
@@ -50,10 +51,9 @@ class Follower final : public WsHandler {
       JsonBuilder payload;
       payload.text("channel", followed.channel);
       if (!followed.epoch.empty()) {
-        payload.raw("since", JsonBuilder()
-                                 .text("epoch", followed.epoch)
-                                 .number("offset", followed.offset)
-                                 .str());
+        payload.raw(
+            "since",
+            JsonBuilder().text("epoch", followed.epoch).number("offset", followed.offset).str());
       }
       messages.push_back(command(i + 1, "subscribe", payload.str()));
     }
@@ -99,14 +99,19 @@ class Follower final : public WsHandler {
 
  private:
   /// Ids count from 1; connect takes the first.
-  static std::string command(std::uint64_t number, std::string_view action, std::string_view payload) {
-    return JsonBuilder().number("id", number + 1).text("action", action).raw("payload", payload).str();
+  static std::string command(std::uint64_t number, std::string_view action,
+                             std::string_view payload) {
+    return JsonBuilder()
+        .number("id", number + 1)
+        .text("action", action)
+        .raw("payload", payload)
+        .str();
   }
 
   Followed* find(const std::string& channel) {
-    const auto found = std::find_if(followed_.begin(), followed_.end(), [&](const Followed& followed) {
-      return followed.channel == channel;
-    });
+    const auto found =
+        std::find_if(followed_.begin(), followed_.end(),
+                     [&](const Followed& followed) { return followed.channel == channel; });
     return found == followed_.end() ? nullptr : &*found;
   }
 
@@ -170,14 +175,16 @@ class Subscribe final : public Verb {
     arguments.option("--url", "URL", url_, "the gateway (default ws://127.0.0.1:8420/ws)");
     arguments.option("--key", "SECRET", key_, "key for channels with a key:NAME rule");
     arguments.option("--ca", "FILE", ca_, "authority to trust for wss");
-    arguments.option("--bus", "ENDPOINT", bus_, "as a node of the bus, at a broker: tcp://HOST:8422");
+    arguments.option("--bus", "ENDPOINT", bus_,
+                     "as a node of the bus, at a broker: tcp://HOST:8422");
     describe_curve(arguments, curve_);
     arguments.option("--count", "N", count_, "end after N publications");
     arguments.flag("--once", once_, "end when the connection ends; the default is to come back");
     arguments.option("--timeout", "TIME", timeout_, "how long a connection may take (default 5s)");
     arguments.example("peal subscribe demo:room", "follow a channel until Ctrl-C");
     arguments.example("peal subscribe demo:load --count 1 | jq .message", "wait for one message");
-    arguments.example("peal subscribe --url wss://peal.example/ws --key SECRET orders", "with a key");
+    arguments.example("peal subscribe --url wss://peal.example/ws --key SECRET orders",
+                      "with a key");
   }
 
   Outcome<void> run(Console& console) override {
@@ -267,6 +274,8 @@ class Subscribe final : public Verb {
 
 }  // namespace
 
-std::unique_ptr<Verb> make_subscribe() { return std::make_unique<Subscribe>(); }
+std::unique_ptr<Verb> make_subscribe() {
+  return std::make_unique<Subscribe>();
+}
 
 }  // namespace peal::cli

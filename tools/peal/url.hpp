@@ -1,5 +1,6 @@
 #pragma once
-// A URL of a gateway as a person types it: http, https, ws or wss, a host, perhaps a port and a path.
+// A URL of a gateway as a person types it: http, https, ws or wss, a host, perhaps a port and a
+// path.
 
 #include <string>
 #include <string_view>

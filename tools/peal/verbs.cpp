@@ -23,15 +23,17 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
 }
 
 std::string overview(const std::vector<std::unique_ptr<Verb>>& verbs) {
-  std::string out = "peal " PEAL_VERSION " - ring once; every client hears\n\n"
+  std::string out = "peal " PEAL_VERSION
+                    " - ring once; every client hears\n\n"
                     "Usage: peal VERB [words] [options]\n\nVerbs:\n";
   for (const auto& verb : verbs) {
     std::string name(verb->name());
     name.resize(std::max<std::size_t>(12, name.size()), ' ');
     out += "  " + name + " " + std::string(verb->summary()) + "\n";
   }
-  out += "\nEvery verb takes --json and --help.\n"
-         "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 cannot reach the other side.\n";
+  out +=
+      "\nEvery verb takes --json and --help.\n"
+      "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 cannot reach the other side.\n";
   return out;
 }
 
@@ -82,12 +84,13 @@ int run(const std::vector<std::string>& words) {
       names.emplace_back(candidate->name());
     }
     const std::string near = nearest_name(name, names);
-    return console.fail(usage("no verb '" + printable(name) + "'" +
-                              (near.empty() ? "; peal --help lists them"
-                                            : "; did you mean 'peal " + near + "'?")));
+    return console.fail(
+        usage("no verb '" + printable(name) + "'" +
+              (near.empty() ? "; peal --help lists them" : "; did you mean 'peal " + near + "'?")));
   }
   const std::vector<std::string> rest =
-      help ? std::vector<std::string>{"--help"} : std::vector<std::string>(words.begin() + 1, words.end());
+      help ? std::vector<std::string>{"--help"}
+           : std::vector<std::string>(words.begin() + 1, words.end());
   return run_verb(**verb, rest, console);
 }
 

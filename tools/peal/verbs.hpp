@@ -1,6 +1,7 @@
 #pragma once
-// The verbs of `peal`, one file each. A Verb binds its command line in `describe` and does its work in
-// `run`; everything that is alike for all of them (finding the verb, --help, --json, exit codes) is here.
+// The verbs of `peal`, one file each. A Verb binds its command line in `describe` and does its work
+// in `run`; everything that is alike for all of them (finding the verb, --help, --json, exit codes)
+// is here.
 
 #include <memory>
 #include <string>

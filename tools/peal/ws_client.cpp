@@ -117,8 +117,9 @@ class Run {
     if (failed) {
       const bool answered = failed == websocket::error::upgrade_declined;
       const std::string status = "HTTP " + std::to_string(response.result_int()) + ": ";
-      end_ = {stopping_ ? WsEnd::Why::stopped
-              : answered ? WsEnd::Why::refused : WsEnd::Why::unreachable,
+      end_ = {stopping_  ? WsEnd::Why::stopped
+              : answered ? WsEnd::Why::refused
+                         : WsEnd::Why::unreachable,
               static_cast<int>(response.result_int()),
               answered ? status + response.body() : why_not(failed)};
       co_return false;

@@ -1,7 +1,7 @@
 #pragma once
 // One WebSocket connection to a gateway, over Beast's own stream: the other implementation than the
-// gateway's, so that each checks the other. Runs until it ends, on the calling thread. Pings find a dead
-// server; a signal closes it properly.
+// gateway's, so that each checks the other. Runs until it ends, on the calling thread. Pings find a
+// dead server; a signal closes it properly.
 
 #include <chrono>
 #include <functional>

@@ -1,5 +1,6 @@
-// Reads journals of producers and of the swarm, judges (judge.hpp), prints one JSON line of counts. Exit code:
-// 0 no fault, 1 faults (the first of them on standard error), 2 journals that cannot be judged.
+// Reads journals of producers and of the swarm, judges (judge.hpp), prints one JSON line of counts.
+// Exit code: 0 no fault, 1 faults (the first of them on standard error), 2 journals that cannot be
+// judged.
 
 #include <fstream>
 #include <iostream>

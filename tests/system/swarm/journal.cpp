@@ -29,7 +29,8 @@ void Journal::append(const char* word) {
 }
 
 void Journal::flush() {
-  if (std::fwrite(buffer_.data(), 1, buffer_.size(), file_) != buffer_.size() || std::fflush(file_) != 0) {
+  if (std::fwrite(buffer_.data(), 1, buffer_.size(), file_) != buffer_.size() ||
+      std::fflush(file_) != 0) {
     throw std::runtime_error("cannot write the journal");
   }
   buffer_.clear();

@@ -1,10 +1,9 @@
 #pragma once
-// The journals that swarm and producer write and checker reads: one event a line, words separated by blanks,
-// times in nanoseconds of the machine's steady clock (the same in every process).
-//   P <publisher> <channel> <number> <sent> <outcome> <done>   outcome: ok, refused, unknown, fired (no answer)
-//   S <client> <channel> <time>     the subscribe result arrived
-//   U <client> <channel> <time>     unsubscribe was sent
-//   V <client> <channel> <time>     the unsubscribe result arrived
+// The journals that swarm and producer write and checker reads: one event a line, words separated
+// by blanks, times in nanoseconds of the machine's steady clock (the same in every process).
+//   P <publisher> <channel> <number> <sent> <outcome> <done>   outcome: ok, refused, unknown, fired
+//   (no answer) S <client> <channel> <time>     the subscribe result arrived U <client> <channel>
+//   <time>     unsubscribe was sent V <client> <channel> <time>     the unsubscribe result arrived
 //   X <client> <time>               the connection is gone, and with it all its subscriptions
 //   R <client> <channel> <time>     reset: the client was told that it missed something
 //   D <client> <channel> <publisher> <number> <time>           a delivery
@@ -42,6 +41,8 @@ class Journal {
   std::string buffer_;
 };
 
-inline std::string job_channel(std::uint64_t number) { return "job:" + std::to_string(number); }
+inline std::string job_channel(std::uint64_t number) {
+  return "job:" + std::to_string(number);
+}
 
 }  // namespace peal::swarm

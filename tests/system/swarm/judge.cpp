@@ -11,22 +11,37 @@ namespace {
 
 constexpr std::uint64_t kSaidMax = 30;
 
-std::uint64_t pair_of(std::uint64_t a, std::uint64_t b) { return a << 32 | b; }
+std::uint64_t pair_of(std::uint64_t a, std::uint64_t b) {
+  return a << 32 | b;
+}
 
 }  // namespace
 
 std::string Verdict::json() const {
   const double rate = seconds > 0 ? static_cast<double>(publishes) / seconds : 0;
   return cli::JsonBuilder()
-      .number("publishes", publishes).number("ok", ok).number("fired", fired)
-      .number("refused", refused).number("unknown", unknown)
-      .number("seconds", seconds).number("per_second", rate)
-      .number("subscriptions", subscriptions).number("deliveries", deliveries).number("due", due)
-      .number("lost", lost).number("skipped", skipped).number("duplicated", duplicated)
-      .number("reordered", reordered).number("phantom", phantom).number("excused", excused)
-      .number("false_results", false_results).number("resets", resets)
-      .number("connections_lost", connections_lost).number("back_after_ms", back_after_ms)
-      .number("slowest_refusal_ms", slowest_refusal_ms).number("faults", faults())
+      .number("publishes", publishes)
+      .number("ok", ok)
+      .number("fired", fired)
+      .number("refused", refused)
+      .number("unknown", unknown)
+      .number("seconds", seconds)
+      .number("per_second", rate)
+      .number("subscriptions", subscriptions)
+      .number("deliveries", deliveries)
+      .number("due", due)
+      .number("lost", lost)
+      .number("skipped", skipped)
+      .number("duplicated", duplicated)
+      .number("reordered", reordered)
+      .number("phantom", phantom)
+      .number("excused", excused)
+      .number("false_results", false_results)
+      .number("resets", resets)
+      .number("connections_lost", connections_lost)
+      .number("back_after_ms", back_after_ms)
+      .number("slowest_refusal_ms", slowest_refusal_ms)
+      .number("faults", faults())
       .str();
 }
 
@@ -89,7 +104,8 @@ bool Judge::take(char what, const std::vector<std::uint64_t>& n, std::string_vie
         return false;
       }
       ++verdict_.connections_lost;
-      for (auto it = open_.lower_bound(pair_of(n[0], 0)); it != open_.end() && it->first >> 32 == n[0]; ++it) {
+      for (auto it = open_.lower_bound(pair_of(n[0], 0));
+           it != open_.end() && it->first >> 32 == n[0]; ++it) {
         leave(n[0], it->first & 0xFFFFFFFF, n[1], true);
       }
       return true;
@@ -167,11 +183,12 @@ std::uint8_t& Judge::heard_by(std::uint64_t client, std::uint32_t message) {
   return flags[message];
 }
 
-void Judge::fault(std::uint64_t& counter, const char* what, std::uint64_t client, const Message& message) {
+void Judge::fault(std::uint64_t& counter, const char* what, std::uint64_t client,
+                  const Message& message) {
   ++counter;
   if (++said_ <= kSaidMax) {
-    says_ << "checker: " << what << ": client " << client << ", channel " << message.channel << ", publisher "
-          << message.publisher << ", number " << message.number << "\n";
+    says_ << "checker: " << what << ": client " << client << ", channel " << message.channel
+          << ", publisher " << message.publisher << ", number " << message.number << "\n";
   }
 }
 
@@ -188,8 +205,8 @@ void Judge::deliver(const std::vector<std::uint64_t>& n) {
   }
   const Message& message = messages_[found->second];
   Subscription* subscription = current(n[0], n[1]);
-  if (message.channel != n[1] || message.outcome == Message::Outcome::refused || n[4] < message.sent ||
-      subscription == nullptr || !subscription->open) {
+  if (message.channel != n[1] || message.outcome == Message::Outcome::refused ||
+      n[4] < message.sent || subscription == nullptr || !subscription->open) {
     fault(verdict_.phantom, "phantom", n[0], message);
     return;
   }
@@ -220,8 +237,9 @@ void Judge::order_channels() {
     by_sent_[messages_[i].channel].push_back(i);
   }
   for (auto& [channel, list] : by_sent_) {
-    std::sort(list.begin(), list.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return messages_[a].sent < messages_[b].sent; });
+    std::sort(list.begin(), list.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return messages_[a].sent < messages_[b].sent;
+    });
   }
 }
 
@@ -265,7 +283,8 @@ void Judge::check_complete(const Subscription& subscription) {
     const bool between = first >= 0 && message.position > first && message.position < last;
     const bool before_last = message.position >= 0 && message.position < last;
     const bool began = message.sent >= subscription.from || between;
-    const bool still = subscription.until - message.done >= rules_.settle_ns && message.done <= subscription.until;
+    const bool still =
+        subscription.until - message.done >= rules_.settle_ns && message.done <= subscription.until;
     if (!began || !(still || before_last)) {
       return;
     }
@@ -283,9 +302,9 @@ void Judge::check_complete(const Subscription& subscription) {
     }
   };
   const auto& sent = by_sent_[subscription.channel];
-  auto at = std::lower_bound(sent.begin(), sent.end(), subscription.from, [&](std::uint32_t index, std::uint64_t time) {
-    return messages_[index].sent < time;
-  });
+  auto at = std::lower_bound(
+      sent.begin(), sent.end(), subscription.from,
+      [&](std::uint32_t index, std::uint64_t time) { return messages_[index].sent < time; });
   for (; at != sent.end() && messages_[*at].sent <= subscription.until; ++at) {
     consider(*at);
   }
@@ -302,7 +321,8 @@ void Judge::check_outage() {
   std::uint64_t back = 0;
   for (const Message& message : messages_) {
     const bool ok = message.outcome == Message::Outcome::ok;
-    if (ok && message.done > rules_.killed_ns + rules_.grace_ns && message.done < rules_.restarted_ns) {
+    if (ok && message.done > rules_.killed_ns + rules_.grace_ns &&
+        message.done < rules_.restarted_ns) {
       fault(verdict_.false_results, "a result while no broker was alive", 0, message);
     }
     if (ok && message.sent >= rules_.restarted_ns) {
@@ -310,8 +330,8 @@ void Judge::check_outage() {
     }
     if (message.sent > rules_.killed_ns && message.sent < rules_.restarted_ns &&
         message.outcome != Message::Outcome::fired) {
-      verdict_.slowest_refusal_ms =
-          std::max(verdict_.slowest_refusal_ms, static_cast<double>(message.done - message.sent) / 1e6);
+      verdict_.slowest_refusal_ms = std::max(
+          verdict_.slowest_refusal_ms, static_cast<double>(message.done - message.sent) / 1e6);
     }
   }
   verdict_.back_after_ms = back == 0 ? -1 : static_cast<double>(back - rules_.restarted_ns) / 1e6;

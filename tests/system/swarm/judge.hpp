@@ -1,14 +1,16 @@
 #pragma once
-// Judges journals (journal.hpp): every publish with its outcome against every delivery of every client.
-//   lost        published while the client was subscribed, not delivered, and nothing later was either
-//   skipped     the same, but something later was delivered: a silent gap
-//   duplicated  delivered to one client more than once
-//   reordered   against the order that the channel's best listener heard, or against the publisher's own
-//   phantom     never published, refused, of another channel, before it was sent, or not subscribed
-// The order of a channel is taken from the subscription that heard most of it. A publication counts as due
-// to a subscription when it was sent after the subscribe result, and answered `settle` before the unsubscribe
-// was sent; what lies between two delivered ones is due anyway. Around a broker's outage what is lost is
-// counted apart, as excused: answered less than 1 s before the kill, or sent before it was back.
+// Judges journals (journal.hpp): every publish with its outcome against every delivery of every
+// client.
+//   lost        published while the client was subscribed, not delivered, and nothing later was
+//   either skipped     the same, but something later was delivered: a silent gap duplicated
+//   delivered to one client more than once reordered   against the order that the channel's best
+//   listener heard, or against the publisher's own phantom     never published, refused, of another
+//   channel, before it was sent, or not subscribed
+// The order of a channel is taken from the subscription that heard most of it. A publication counts
+// as due to a subscription when it was sent after the subscribe result, and answered `settle`
+// before the unsubscribe was sent; what lies between two delivered ones is due anyway. Around a
+// broker's outage what is lost is counted apart, as excused: answered less than 1 s before the
+// kill, or sent before it was back.
 
 #include <cstdint>
 #include <iosfwd>
@@ -21,10 +23,10 @@ namespace peal::swarm {
 
 struct Rules {
   std::uint64_t settle_ns = 1'000'000'000;
-  std::uint64_t killed_ns = 0;     ///< when the broker was surely dead; 0: no outage
-  std::uint64_t restarted_ns = 0;  ///< just before it was started again
-  std::uint64_t back_ns = 5'000'000'000;     ///< how long it may take to serve again
-  std::uint64_t grace_ns = 250'000'000;      ///< results that were on their way when it died
+  std::uint64_t killed_ns = 0;            ///< when the broker was surely dead; 0: no outage
+  std::uint64_t restarted_ns = 0;         ///< just before it was started again
+  std::uint64_t back_ns = 5'000'000'000;  ///< how long it may take to serve again
+  std::uint64_t grace_ns = 250'000'000;   ///< results that were on their way when it died
 };
 
 struct Verdict {
@@ -34,9 +36,11 @@ struct Verdict {
   std::uint64_t excused = 0;
   std::uint64_t false_results = 0;  ///< results while no broker was alive
   double seconds = 0;               ///< from the first send to the last answer
-  double back_after_ms = 0;         ///< from the restart to the first result of something sent after it
-  double slowest_refusal_ms = 0;    ///< of what was sent while no broker was alive
-  std::uint64_t faults() const { return lost + skipped + duplicated + reordered + phantom + false_results; }
+  double back_after_ms = 0;  ///< from the restart to the first result of something sent after it
+  double slowest_refusal_ms = 0;  ///< of what was sent while no broker was alive
+  std::uint64_t faults() const {
+    return lost + skipped + duplicated + reordered + phantom + false_results;
+  }
   std::string json() const;
 };
 
@@ -75,7 +79,8 @@ class Judge {
   void check_outage();
   bool excused(const Message& message) const;
   std::uint8_t& heard_by(std::uint64_t client, std::uint32_t message);
-  void fault(std::uint64_t& counter, const char* what, std::uint64_t client, const Message& message);
+  void fault(std::uint64_t& counter, const char* what, std::uint64_t client,
+             const Message& message);
 
   Rules rules_;
   std::ostream& says_;
@@ -83,10 +88,10 @@ class Judge {
   std::vector<Message> messages_;
   std::map<std::uint64_t, std::uint32_t> index_;  ///< publisher << 32 | number
   std::vector<Subscription> subscriptions_;
-  std::map<std::uint64_t, std::uint32_t> open_;   ///< client << 32 | channel -> latest subscription
-  std::map<std::uint64_t, std::vector<std::uint32_t>> order_;     ///< by channel
-  std::map<std::uint64_t, std::vector<std::uint32_t>> by_sent_;   ///< by channel
-  std::map<std::uint64_t, std::vector<std::uint8_t>> heard_;      ///< by client: one flag a message
+  std::map<std::uint64_t, std::uint32_t> open_;  ///< client << 32 | channel -> latest subscription
+  std::map<std::uint64_t, std::vector<std::uint32_t>> order_;    ///< by channel
+  std::map<std::uint64_t, std::vector<std::uint32_t>> by_sent_;  ///< by channel
+  std::map<std::uint64_t, std::vector<std::uint8_t>> heard_;     ///< by client: one flag a message
   std::uint64_t said_ = 0;
   std::uint32_t look_ = 0;
 };

@@ -1,5 +1,6 @@
-// Publishes numbered messages to all channels in turn, by one of four ways, as fast as they are answered (or
-// at --rate), and writes what became of each. Ends after --count messages, or when standard input ends
+// Publishes numbered messages to all channels in turn, by one of four ways, as fast as they are
+// answered (or at --rate), and writes what became of each. Ends after --count messages, or when
+// standard input ends
 // (--count 0). Prints a line of counts.
 
 #include <poll.h>
@@ -56,12 +57,18 @@ class Producer {
           return ended_by(sent.error());
         }
       }
-      if (auto waited = way_->wait(-1, std::chrono::milliseconds(pending_.size() < plan_.window && plan_.rate == 0 && pause_until_ <= now ? 0 : 2)); !waited) {
+      if (auto waited = way_->wait(
+              -1, std::chrono::milliseconds(pending_.size() < plan_.window && plan_.rate == 0 &&
+                                                    pause_until_ <= now
+                                                ? 0
+                                                : 2));
+          !waited) {
         return ended_by(waited.error());
       }
     }
     const auto patience = static_cast<std::uint64_t>(plan_.patience.count()) * 1'000'000;
-    for (const std::uint64_t end = steady_ns() + patience; !pending_.empty() && steady_ns() < end;) {
+    for (const std::uint64_t end = steady_ns() + patience;
+         !pending_.empty() && steady_ns() < end;) {
       if (auto waited = way_->wait(-1, std::chrono::milliseconds(20)); !waited) {
         return ended_by(waited.error());
       }
@@ -84,13 +91,16 @@ class Producer {
       look_at_input_ = steady_ns() + 20'000'000;
       pollfd input{STDIN_FILENO, POLLIN, 0};
       char byte = 0;
-      input_ended_ = input_ended_ || (::poll(&input, 1, 0) > 0 && ::read(STDIN_FILENO, &byte, 1) == 0);
+      input_ended_ =
+          input_ended_ || (::poll(&input, 1, 0) > 0 && ::read(STDIN_FILENO, &byte, 1) == 0);
     }
     return !input_ended_;
   }
 
   std::uint64_t due(std::uint64_t start) const {
-    return plan_.rate == 0 ? 0 : start + static_cast<std::uint64_t>(static_cast<double>(next_) * 1e9 / plan_.rate);
+    return plan_.rate == 0
+               ? 0
+               : start + static_cast<std::uint64_t>(static_cast<double>(next_) * 1e9 / plan_.rate);
   }
 
   cli::Outcome<void> publish() {
@@ -100,7 +110,8 @@ class Producer {
     text.channel = job_channel(channel);
     const std::uint64_t now = steady_ns();
     const auto publisher = static_cast<std::uint16_t>(plan_.publisher);
-    text.message = bench::stamped_message({1, publisher, static_cast<std::uint32_t>(number), now}, plan_.size);
+    text.message =
+        bench::stamped_message({1, publisher, static_cast<std::uint32_t>(number), now}, plan_.size);
     pending_[number + 1] = {channel, now};
     return way_->send(number + 1, text);
   }
@@ -118,9 +129,11 @@ class Producer {
     ++counts_[word];
     if (!outcome.done()) {
       ++codes_[outcome.code];
-      pause_until_ = steady_ns() + 10'000'000;  // what is refused now would be refused again at once
+      pause_until_ =
+          steady_ns() + 10'000'000;  // what is refused now would be refused again at once
     }
-    journal_.write('P', plan_.publisher, found->second.channel, id - 1, found->second.at, word, steady_ns());
+    journal_.write('P', plan_.publisher, found->second.channel, id - 1, found->second.at, word,
+                   steady_ns());
     pending_.erase(found);
   }
 
@@ -179,7 +192,8 @@ int main_with(const std::vector<std::string>& words) {
   arguments.option("--rate", "N", plan.rate, "a second; 0: as fast as they are answered");
   auto parsed = arguments.parse(words);
   if (!parsed || plan.target.empty() || plan.journal.empty()) {
-    std::cerr << "producer: " << (parsed ? "needs --target and --journal" : parsed.error().message) << "\n";
+    std::cerr << "producer: " << (parsed ? "needs --target and --journal" : parsed.error().message)
+              << "\n";
     return 2;
   }
   return Producer(plan).run();

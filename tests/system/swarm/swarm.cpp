@@ -1,8 +1,8 @@
-// Many WebSocket clients on one loop, for the system tests. Client i subscribes to `per-client` channels and
-// stays; the last `churners` clients subscribe and unsubscribe all the time, and now and then close the
-// connection and come back at another gateway; `silent` clients are connected and subscribe to nothing.
-// Prints "ready" when every client that stays is subscribed; ends when standard input ends and nothing has
-// been heard for a while. Prints a line of counts then.
+// Many WebSocket clients on one loop, for the system tests. Client i subscribes to `per-client`
+// channels and stays; the last `churners` clients subscribe and unsubscribe all the time, and now
+// and then close the connection and come back at another gateway; `silent` clients are connected
+// and subscribe to nothing. Prints "ready" when every client that stays is subscribed; ends when
+// standard input ends and nothing has been heard for a while. Prints a line of counts then.
 
 #include <poll.h>
 #include <unistd.h>
@@ -56,7 +56,11 @@ struct Member {
 class Swarm final : public bench::ClientEvents {
  public:
   Swarm(const Plan& plan, std::vector<bench::Target> targets)
-      : plan_(plan), targets_(std::move(targets)), loop_(*this), journal_(plan.journal), random_(plan.seed) {
+      : plan_(plan),
+        targets_(std::move(targets)),
+        loop_(*this),
+        journal_(plan.journal),
+        random_(plan.seed) {
     for (std::uint64_t i = 0; i < plan.clients; ++i) {
       Member member;
       member.churns = i >= plan.clients - plan.churners;
@@ -111,7 +115,8 @@ class Swarm final : public bench::ClientEvents {
   void open(std::size_t index) {
     Member& member = members_[index];
     // A churner comes back anywhere; the others belong to one gateway.
-    const std::size_t gateway = member.churns ? random_() % targets_.size() : index % targets_.size();
+    const std::size_t gateway =
+        member.churns ? random_() % targets_.size() : index % targets_.size();
     auto id = loop_.connect(targets_[gateway]);
     if (!id) {
       failed_ = id.error().message;
@@ -135,7 +140,8 @@ class Swarm final : public bench::ClientEvents {
 
   bool settled() const {
     return std::all_of(members_.begin(), members_.end(), [](const Member& member) {
-      return member.churns || (member.connected && member.subscribed.size() == member.channels.size());
+      return member.churns ||
+             (member.connected && member.subscribed.size() == member.channels.size());
     });
   }
 
@@ -230,8 +236,8 @@ class Swarm final : public bench::ClientEvents {
     last_heard_ = steady_ns();
     ++deliveries_;
     const std::uint64_t channel = std::strtoull(text.data() + at + 5, nullptr, 10);
-    journal_.write('D', index, channel, std::uint64_t{stamp->publisher}, std::uint64_t{stamp->number},
-                   last_heard_);
+    journal_.write('D', index, channel, std::uint64_t{stamp->publisher},
+                   std::uint64_t{stamp->number}, last_heard_);
   }
 
   void take_reply(Member& member, std::size_t index, const cli::JsonObject& reply) {
@@ -265,7 +271,8 @@ class Swarm final : public bench::ClientEvents {
     const std::size_t index = owners_[id];
     ++lost_connections_;
     journal_.write('X', index, steady_ns());
-    std::cerr << "swarm: client " << index << " lost its connection: " << code << " " << why << "\n";
+    std::cerr << "swarm: client " << index << " lost its connection: " << code << " " << why
+              << "\n";
     if (lost_connections_ > 10 * plan_.clients) {
       failed_ = "too many connections were lost";
       return;
@@ -298,8 +305,10 @@ int main_with(const std::vector<std::string>& words) {
   arguments.option("--seed", "N", plan.seed, "of the churners' choices");
   arguments.option("--quiet", "TIME", plan.quiet, "silence that ends it");
   auto parsed = arguments.parse(words);
-  if (!parsed || plan.urls.empty() || plan.journal.empty() || plan.churners + plan.silent > plan.clients) {
-    std::cerr << "swarm: " << (parsed ? "needs --url and --journal" : parsed.error().message) << "\n";
+  if (!parsed || plan.urls.empty() || plan.journal.empty() ||
+      plan.churners + plan.silent > plan.clients) {
+    std::cerr << "swarm: " << (parsed ? "needs --url and --journal" : parsed.error().message)
+              << "\n";
     return 2;
   }
   cli::BenchPlan targets_plan;

@@ -29,7 +29,8 @@ cli::PublishOutcome outcome_of(const cli::JsonObject& reply) {
 
 class WebSocketWay final : public cli::Publisher, private bench::ClientEvents {
  public:
-  WebSocketWay(std::string url, OnResult on_result) : on_result_(std::move(on_result)), loop_(*this) {
+  WebSocketWay(std::string url, OnResult on_result)
+      : on_result_(std::move(on_result)), loop_(*this) {
     plan_.urls = {std::move(url)};
   }
 
@@ -44,7 +45,8 @@ class WebSocketWay final : public cli::Publisher, private bench::ClientEvents {
       return cli::unreachable(id.error().message);
     }
     id_ = *id;
-    const std::uint64_t end = bench::steady_ns() + static_cast<std::uint64_t>(timeout.count()) * 1'000'000;
+    const std::uint64_t end =
+        bench::steady_ns() + static_cast<std::uint64_t>(timeout.count()) * 1'000'000;
     while (!open_ && why_.empty() && bench::steady_ns() < end) {
       loop_.turn(milliseconds(20));
     }
@@ -172,7 +174,8 @@ class CliWay final : public cli::Publisher {
 }  // namespace
 
 std::unique_ptr<cli::Publisher> make_way(const std::string& way, const std::string& target,
-                                         const std::string& peal, cli::Publisher::OnResult on_result) {
+                                         const std::string& peal,
+                                         cli::Publisher::OnResult on_result) {
   if (way == "websocket") {
     return std::make_unique<WebSocketWay>(target, std::move(on_result));
   }

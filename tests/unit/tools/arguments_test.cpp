@@ -34,8 +34,8 @@ struct Line {
 
 TEST(Arguments, options_and_words_come_in_any_order) {
   Line line;
-  ASSERT_TRUE(line.arguments.parse({"--count", "3", "a", "--once", "--time=250ms", "b", "--url", "x",
-                                    "--url=y", "--rate", "0.5"}));
+  ASSERT_TRUE(line.arguments.parse({"--count", "3", "a", "--once", "--time=250ms", "b", "--url",
+                                    "x", "--url=y", "--rate", "0.5"}));
   EXPECT_EQ(line.channel, "a");
   EXPECT_EQ(line.text, "b");
   EXPECT_EQ(line.count, 3u);
@@ -85,16 +85,20 @@ TEST(Arguments, help_shows_usage_options_and_examples) {
   ASSERT_TRUE(line.arguments.parse({"a", "--help", "--nonsense"}));
   EXPECT_TRUE(line.arguments.help_wanted());
   const std::string help = line.arguments.help("x", "Does it.");
-  for (const char* part :
-       {"Does it.", "Usage: peal x CHANNEL [TEXT] [options]", "--count N", "# an example", "peal x\n"}) {
+  for (const char* part : {"Does it.", "Usage: peal x CHANNEL [TEXT] [options]", "--count N",
+                           "# an example", "peal x\n"}) {
     EXPECT_NE(help.find(part), std::string::npos) << part;
   }
 }
 
 TEST(Duration, takes_units_and_counts_seconds_without_one) {
   std::chrono::milliseconds out{0};
-  for (const auto& [text, ms] : {std::pair<const char*, int>{"250ms", 250}, {"2s", 2000}, {"1.5m", 90'000},
-                                 {"1h", 3'600'000}, {"3", 3000}, {"0", 0}}) {
+  for (const auto& [text, ms] : {std::pair<const char*, int>{"250ms", 250},
+                                 {"2s", 2000},
+                                 {"1.5m", 90'000},
+                                 {"1h", 3'600'000},
+                                 {"3", 3000},
+                                 {"0", 0}}) {
     EXPECT_TRUE(parse_duration(text, out)) << text;
     EXPECT_EQ(out.count(), ms) << text;
   }

@@ -56,7 +56,8 @@ TEST(UpgradeAnswer, is_accepted_only_with_the_right_key) {
   EXPECT_EQ(read_upgrade_answer(right.substr(0, right.size() - 1)).size, 0u);
   EXPECT_TRUE(read_upgrade_answer(right + "rest").accepted);
   EXPECT_EQ(read_upgrade_answer(right + "rest").size, right.size());
-  EXPECT_FALSE(read_upgrade_answer("HTTP/1.1 101 X\r\nSec-WebSocket-Accept: AAAA\r\n\r\n").accepted);
+  EXPECT_FALSE(
+      read_upgrade_answer("HTTP/1.1 101 X\r\nSec-WebSocket-Accept: AAAA\r\n\r\n").accepted);
   const auto refused = read_upgrade_answer("HTTP/1.1 403 Forbidden\r\n\r\n");
   EXPECT_FALSE(refused.accepted);
   EXPECT_EQ(refused.status, 403);
@@ -66,7 +67,8 @@ TEST(Stamp, comes_back_out_of_a_push_that_carries_it) {
   const Stamp stamp{0xDEADBEEF, 513, 4'000'000'000u, 0x0123456789ABCDEFu};
   const std::string message = stamped_message(stamp, 128);
   EXPECT_EQ(message.size(), 128u);
-  EXPECT_EQ(find_stamp("{\"event\":\"message\",\"channel\":\"a\",\"message\":" + message + "}"), stamp);
+  EXPECT_EQ(find_stamp("{\"event\":\"message\",\"channel\":\"a\",\"message\":" + message + "}"),
+            stamp);
   EXPECT_EQ(find_stamp(stamped_message(stamp, 0)), stamp);
   EXPECT_EQ(find_stamp("{\"peal\":\"12\"}"), std::nullopt);
   EXPECT_EQ(find_stamp("{\"peal\":\"" + std::string(36, 'z') + "\"}"), std::nullopt);

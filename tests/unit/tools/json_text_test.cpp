@@ -6,7 +6,8 @@ namespace peal::cli {
 namespace {
 
 TEST(JsonObject, finds_members_by_name_and_keeps_their_bytes) {
-  const JsonObject object(R"({"a": 12345678901234567890, "b":"x\"y", "c": [ {"d":1}, {"d":2} ], "e":true})");
+  const JsonObject object(
+      R"({"a": 12345678901234567890, "b":"x\"y", "c": [ {"d":1}, {"d":2} ], "e":true})");
   EXPECT_EQ(object.raw("a"), "12345678901234567890");
   EXPECT_EQ(object.text("b"), "x\"y");
   EXPECT_TRUE(object.boolean("e"));
@@ -51,12 +52,18 @@ TEST(MessageJson, what_parses_goes_as_it_is_and_anything_else_as_a_string) {
 
 TEST(MessageJson, bytes_that_are_no_utf8_are_replaced) {
   JsonReader reader;
-  for (const char* bad : {"a\xFF" "b", "\xC0\xAF", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xE2\x82"}) {
+  for (const char* bad : {"a\xFF"
+                          "b",
+                          "\xC0\xAF", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xE2\x82"}) {
     const std::string json = message_json(reader, bad);
     EXPECT_TRUE(reader.validate(json)) << json;
     EXPECT_NE(json.find("\xEF\xBF\xBD"), std::string::npos);
   }
-  EXPECT_EQ(message_json(reader, "a\xFF" "b"), "\"a\xEF\xBF\xBD" "b\"");
+  EXPECT_EQ(message_json(reader,
+                         "a\xFF"
+                         "b"),
+            "\"a\xEF\xBF\xBD"
+            "b\"");
   EXPECT_EQ(message_json(reader, "\xF0\x9F\x94\x94 \xE2\x82\xAC"),
             "\"\xF0\x9F\x94\x94 \xE2\x82\xAC\"");
 }

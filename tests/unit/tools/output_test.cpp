@@ -7,7 +7,9 @@ namespace {
 
 TEST(Printable, keeps_control_bytes_from_a_terminal) {
   EXPECT_EQ(printable("a\x1b[31mb\n\x7f"), "a?[31mb??");
-  EXPECT_EQ(printable("\xC2\x9B" "x"), "?x");
+  EXPECT_EQ(printable("\xC2\x9B"
+                      "x"),
+            "?x");
   EXPECT_EQ(printable("\xC3\xA9 \xE2\x82\xAC"), "\xC3\xA9 \xE2\x82\xAC");
 }
 
@@ -22,7 +24,11 @@ TEST(Human, numbers_are_readable) {
   EXPECT_EQ(human_duration(3723), "1h 2m");
 }
 
-TEST(Cells, count_code_points) { EXPECT_EQ(cells("\xC3\xA9" "a"), 2u); }
+TEST(Cells, count_code_points) {
+  EXPECT_EQ(cells("\xC3\xA9"
+                  "a"),
+            2u);
+}
 
 }  // namespace
 }  // namespace peal::cli

@@ -24,8 +24,8 @@ TEST(Url, what_is_left_out_is_the_usual) {
 }
 
 TEST(Url, what_cannot_be_one_is_refused_as_wrong_usage) {
-  for (const char* text : {"", "ftp://a", "http://", "http://a:0", "http://a:99999", "http://a:b", "http://u@a",
-                           "http://[::1", "http://[::1]x"}) {
+  for (const char* text : {"", "ftp://a", "http://", "http://a:0", "http://a:99999", "http://a:b",
+                           "http://u@a", "http://[::1", "http://[::1]x"}) {
     auto url = parse_url(text);
     ASSERT_FALSE(url) << text;
     EXPECT_EQ(url.error().exit, Exit::usage);

@@ -18,7 +18,9 @@ void row(Console& console, std::string_view title, const std::string& text) {
 
 Outcome<void> verdict(const Crowd& crowd) {
   if (crowd.failures() > 0) {
-    return Failure{Exit::refused, {}, grouped(crowd.failures()) + " connections failed: " + crowd.last_failure()};
+    return Failure{Exit::refused,
+                   {},
+                   grouped(crowd.failures()) + " connections failed: " + crowd.last_failure()};
   }
   return {};
 }
@@ -32,7 +34,8 @@ std::uint64_t ring_once(const BenchPlan& plan, Crowd& crowd) {
     heard += stamp && stamp->run == run ? 1 : 0;
   };
   const auto speaker = static_cast<bench::ClientId>(plan.subscribers);
-  crowd.loop().send(speaker, publish_command(1, plan.channel, bench::stamped_message({run, 0, 0, 0}, plan.size)));
+  crowd.loop().send(
+      speaker, publish_command(1, plan.channel, bench::stamped_message({run, 0, 0, 0}, plan.size)));
   const std::uint64_t deadline = bench::steady_ns() + 10'000'000'000;
   while (heard < plan.subscribers && bench::steady_ns() < deadline && !interrupted()) {
     crowd.loop().turn(std::chrono::milliseconds(50), interrupt_fd());
@@ -57,10 +60,14 @@ Outcome<void> run_connect(const BenchPlan& plan, Console& console) {
   const double idle = static_cast<double>(crowd.loop().waited_ns()) / 1e9 / seconds;
   const double cpu = process_use(plan.pid).cpu_seconds - before.cpu_seconds;
   const double per_second = static_cast<double>(crowd.ready()) / seconds;
-  const auto quantile = [&](double share) { return static_cast<double>(crowd.ready_times().quantile(share)); };
+  const auto quantile = [&](double share) {
+    return static_cast<double>(crowd.ready_times().quantile(share));
+  };
   if (console.json) {
     JsonBuilder out;
-    out.text("bench", "connect").number("connections", crowd.ready()).number("failed", crowd.failures());
+    out.text("bench", "connect")
+        .number("connections", crowd.ready())
+        .number("failed", crowd.failures());
     out.number("seconds", seconds).number("connects_per_second", per_second);
     out.raw("ready_us", JsonBuilder()
                             .number("p50", quantile(0.5) / 1e3)
@@ -74,12 +81,15 @@ Outcome<void> run_connect(const BenchPlan& plan, Console& console) {
     }
     console.line(out.str());
   } else {
-    row(console, "connect", grouped(crowd.ready()) + " connections in " + human_duration(seconds) + ", each subscribed: " +
-                                grouped(static_cast<std::uint64_t>(per_second)) + "/s");
-    row(console, "until ready", "p50 " + human_ns(quantile(0.5)) + "   p99 " + human_ns(quantile(0.99)) +
-                                    "   p99.9 " + human_ns(quantile(0.999)) + "   max " + human_ns(quantile(1)));
+    row(console, "connect",
+        grouped(crowd.ready()) + " connections in " + human_duration(seconds) +
+            ", each subscribed: " + grouped(static_cast<std::uint64_t>(per_second)) + "/s");
+    row(console, "until ready",
+        "p50 " + human_ns(quantile(0.5)) + "   p99 " + human_ns(quantile(0.99)) + "   p99.9 " +
+            human_ns(quantile(0.999)) + "   max " + human_ns(quantile(1)));
     row(console, "failed", grouped(crowd.failures()));
-    row(console, "this bench", "idle " + std::to_string(static_cast<int>(idle * 100)) + " % of the time");
+    row(console, "this bench",
+        "idle " + std::to_string(static_cast<int>(idle * 100)) + " % of the time");
   }
   return verdict(crowd);
 }
@@ -96,10 +106,12 @@ Outcome<void> run_idle(const BenchPlan& plan, Console& console) {
   }
   std::uint64_t closed = 0;
   crowd.on_closed_hook = [&](std::size_t, int, std::string_view) { ++closed; };
-  const std::uint64_t end = bench::steady_ns() +
-                            static_cast<std::uint64_t>(std::chrono::nanoseconds(plan.duration).count());
+  const std::uint64_t end =
+      bench::steady_ns() +
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(plan.duration).count());
   const ProcessUse settled = process_use(plan.pid);
-  for (std::uint64_t now = bench::steady_ns(); now < end && !interrupted(); now = bench::steady_ns()) {
+  for (std::uint64_t now = bench::steady_ns(); now < end && !interrupted();
+       now = bench::steady_ns()) {
     console.progress("idle for " + human_duration(static_cast<double>(end - now) / 1e9) + " more");
     crowd.loop().turn(std::chrono::milliseconds(200), interrupt_fd());
   }
@@ -112,7 +124,9 @@ Outcome<void> run_idle(const BenchPlan& plan, Console& console) {
   const std::uint64_t heard = interrupted() ? 0 : ring_once(plan, crowd);
   if (console.json) {
     JsonBuilder out;
-    out.text("bench", "idle").number("connections", crowd.ready()).number("failed", crowd.failures());
+    out.text("bench", "idle")
+        .number("connections", crowd.ready())
+        .number("failed", crowd.failures());
     out.number("closed", closed).number("heard", heard);
     out.number("kernel_bytes_per_connection_both_ends", kernel);
     if (plan.pid != 0) {
@@ -120,11 +134,13 @@ Outcome<void> run_idle(const BenchPlan& plan, Console& console) {
     }
     console.line(out.str());
   } else {
-    row(console, "idle", grouped(crowd.ready()) + " connections to " + plan.channel + ", " + grouped(closed) +
-                             " closed meanwhile; one message at the end was heard by " + grouped(heard));
+    row(console, "idle",
+        grouped(crowd.ready()) + " connections to " + plan.channel + ", " + grouped(closed) +
+            " closed meanwhile; one message at the end was heard by " + grouped(heard));
     if (plan.pid != 0) {
       char text[100];
-      std::snprintf(text, sizeof text, "%.0f bytes a connection, %.3f s of CPU while idle", held, cpu);
+      std::snprintf(text, sizeof text, "%.0f bytes a connection, %.3f s of CPU while idle", held,
+                    cpu);
       row(console, "process", text);
     } else {
       console.note("peal: --pid of the gateway shows its bytes per connection");

@@ -34,7 +34,8 @@ Outcome<void> Crowd::gather(std::uint64_t subscribers, std::uint64_t publishers,
     if (failures_ > 0 && ready_ == 0) {
       return unreachable("no connection: " + last_failure_);
     }
-    if (now - moved_at > static_cast<std::uint64_t>(std::chrono::nanoseconds(kGatherTimeout).count())) {
+    if (now - moved_at >
+        static_cast<std::uint64_t>(std::chrono::nanoseconds(kGatherTimeout).count())) {
       return unreachable("only " + grouped(ready_) + " of " + grouped(wanted_) +
                          " connections came to be within their time");
     }
@@ -50,7 +51,8 @@ Outcome<void> Crowd::gather(std::uint64_t subscribers, std::uint64_t publishers,
 void Crowd::open_more() {
   while (begun_ < wanted_ && begun_ - ready_ - failures_ < plan_.at_once) {
     const auto& target = targets_[begun_ % targets_.size()];
-    const auto source = static_cast<unsigned>(wanted_ > kPortsOfAnAddress ? 1 + begun_ / kPortsOfAnAddress : 0);
+    const auto source =
+        static_cast<unsigned>(wanted_ > kPortsOfAnAddress ? 1 + begun_ / kPortsOfAnAddress : 0);
     auto id = loop_.connect(target, source);
     if (!id) {
       ++begun_;

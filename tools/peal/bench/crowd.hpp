@@ -1,6 +1,7 @@
 #pragma once
-// Subscribers being gathered: opens connections, so many at a time, subscribes each to its channel, and
-// knows when all are there. Owns the loop; what comes after that goes to the benchmark through the hooks.
+// Subscribers being gathered: opens connections, so many at a time, subscribes each to its channel,
+// and knows when all are there. Owns the loop; what comes after that goes to the benchmark through
+// the hooks.
 
 #include <functional>
 #include <string>
@@ -24,8 +25,8 @@ class Crowd final : public bench::ClientEvents {
 
   Crowd(const BenchPlan& plan, std::vector<bench::Target> targets);
 
-  /// Opens `subscribers` members, then `publishers`. Fails when the gateway isn't there or refuses; counts
-  /// single failures. Ends early on a signal.
+  /// Opens `subscribers` members, then `publishers`. Fails when the gateway isn't there or refuses;
+  /// counts single failures. Ends early on a signal.
   Outcome<void> gather(std::uint64_t subscribers, std::uint64_t publishers, Console& console);
 
   bench::ClientLoop& loop() { return loop_; }
@@ -50,7 +51,8 @@ class Crowd final : public bench::ClientEvents {
   const BenchPlan& plan_;
   std::vector<bench::Target> targets_;
   bench::ClientLoop loop_;
-  std::vector<Member> members_;  ///< index = ClientId: every connect succeeds in getting an id, or is a failure
+  std::vector<Member>
+      members_;  ///< index = ClientId: every connect succeeds in getting an id, or is a failure
   bench::Histogram ready_times_;
   std::uint64_t subscribers_ = 0;
   std::uint64_t wanted_ = 0;

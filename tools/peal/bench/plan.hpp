@@ -1,6 +1,6 @@
 #pragma once
-// What a benchmark was asked to do, and the little that all of them share: the targets, the pieces of the
-// protocol they speak, and what the measured process used meanwhile (with --pid).
+// What a benchmark was asked to do, and the little that all of them share: the targets, the pieces
+// of the protocol they speak, and what the measured process used meanwhile (with --pid).
 
 #include <chrono>
 #include <cstdint>
@@ -20,7 +20,8 @@ struct BenchPlan {
   std::uint64_t subscribers = 100;
   std::uint64_t channels = 1;
   std::uint64_t publishers = 1;
-  double rate = 1000;  ///< publications a second, all publishers together; 0: as fast as they are answered
+  double rate =
+      1000;  ///< publications a second, all publishers together; 0: as fast as they are answered
   std::uint64_t size = 128;
   std::chrono::milliseconds duration{10'000};
   std::chrono::milliseconds warmup{1'000};

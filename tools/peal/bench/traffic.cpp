@@ -1,6 +1,6 @@
-// fanout and channels: numbered messages from publishers to subscribers, at a rate that does not wait for
-// the server (open loop): a message is late from the moment it was meant to be sent, also when the
-// publisher itself could not send it in time.
+// fanout and channels: numbered messages from publishers to subscribers, at a rate that does not
+// wait for the server (open loop): a message is late from the moment it was meant to be sent, also
+// when the publisher itself could not send it in time.
 
 #include <algorithm>
 #include <random>
@@ -17,10 +17,10 @@ using bench::Histogram;
 using bench::Stamp;
 using bench::steady_ns;
 
-constexpr std::uint64_t kQuiet = 1'000'000'000;         // after the last delivery: nothing more comes
-constexpr std::uint64_t kAnswersPending = 16;           // as fast as answered: so many on their way
-constexpr std::size_t kQueueMax = 4 << 20;              // a publisher's own backlog before it gives up
-constexpr double kBusyShare = 0.10;                     // idle less than this: the bench is the bottleneck
+constexpr std::uint64_t kQuiet = 1'000'000'000;  // after the last delivery: nothing more comes
+constexpr std::uint64_t kAnswersPending = 16;    // as fast as answered: so many on their way
+constexpr std::size_t kQueueMax = 4 << 20;       // a publisher's own backlog before it gives up
+constexpr double kBusyShare = 0.10;              // idle less than this: the bench is the bottleneck
 
 std::uint64_t ns_of(std::chrono::milliseconds ms) {
   return static_cast<std::uint64_t>(std::chrono::nanoseconds(ms).count());
@@ -62,12 +62,13 @@ class Traffic {
         break;
       }
       const std::uint64_t until = publish_due(start, now);
-      crowd_.loop().turn(std::chrono::nanoseconds(std::min(until, measure_to_) - std::min(now, until)),
-                         interrupt_fd());
+      crowd_.loop().turn(
+          std::chrono::nanoseconds(std::min(until, measure_to_) - std::min(now, until)),
+          interrupt_fd());
       if (now - shown_at > 200'000'000) {
         shown_at = now;
-        console.progress("running " + human_duration(static_cast<double>(now - start) / 1e9) + ", " +
-                         grouped(delivered_) + " deliveries, p99 " +
+        console.progress("running " + human_duration(static_cast<double>(now - start) / 1e9) +
+                         ", " + grouped(delivered_) + " deliveries, p99 " +
                          human_ns(static_cast<double>(latency_.quantile(0.99))));
       }
     }
@@ -90,12 +91,20 @@ class Traffic {
     const double cpu = use_after_.cpu_seconds - use_before_.cpu_seconds;
     if (console.json) {
       JsonBuilder out;
-      out.text("bench", name).number("subscribers", plan_.subscribers).number("channels", plan_.channels);
-      out.number("publishers", plan_.publishers).number("size", plan_.size).number("rate", plan_.rate);
-      out.number("seconds", measured_seconds_).number("published", published_).number("refused", refused_);
+      out.text("bench", name)
+          .number("subscribers", plan_.subscribers)
+          .number("channels", plan_.channels);
+      out.number("publishers", plan_.publishers)
+          .number("size", plan_.size)
+          .number("rate", plan_.rate);
+      out.number("seconds", measured_seconds_)
+          .number("published", published_)
+          .number("refused", refused_);
       out.number("deliveries", delivered_).number("deliveries_per_second", per_second);
       out.number("lost", lost).number("reordered", late_).number("closed", closed_);
-      out.raw("latency_us", latency_json()).number("idle_share", idle).number("own_cpu_seconds", own_cpu_);
+      out.raw("latency_us", latency_json())
+          .number("idle_share", idle)
+          .number("own_cpu_seconds", own_cpu_);
       if (plan_.pid != 0) {
         out.number("server_cpu_share", cpu / measured_seconds_);
         out.number("server_cpu_us_per_delivery",
@@ -106,7 +115,8 @@ class Traffic {
       print(console, name, idle, lost, per_second, cpu);
     }
     if (idle < kBusyShare) {
-      console.note("peal: this bench was busy " + std::to_string(static_cast<int>((1 - idle) * 100)) +
+      console.note("peal: this bench was busy " +
+                   std::to_string(static_cast<int>((1 - idle) * 100)) +
                    " % of the time: it may be the bottleneck, not the server");
     }
     if (refused_ + closed_ > 0) {
@@ -115,7 +125,9 @@ class Traffic {
     }
   }
 
-  bool clean() const { return expected_deliveries() <= delivered_ - late_ && late_ == 0 && closed_ == 0; }
+  bool clean() const {
+    return expected_deliveries() <= delivered_ - late_ && late_ == 0 && closed_ == 0;
+  }
 
  private:
   /// Sends what is due; gives the time of the next one.
@@ -129,7 +141,9 @@ class Traffic {
       return now + 100'000'000;
     }
     for (;;) {
-      const std::uint64_t due = start + static_cast<std::uint64_t>(static_cast<double>(published_ + skipped_) * interval_ns_);
+      const std::uint64_t due =
+          start +
+          static_cast<std::uint64_t>(static_cast<double>(published_ + skipped_) * interval_ns_);
       if (due > now || due >= measure_to_) {
         return due;
       }
@@ -210,8 +224,11 @@ class Traffic {
 
   std::string latency_json() const {
     JsonBuilder out;
-    for (const auto& [label, share] : {std::pair<const char*, double>{"p50", 0.5}, {"p90", 0.9},
-                                       {"p99", 0.99}, {"p99.9", 0.999}, {"max", 1.0}}) {
+    for (const auto& [label, share] : {std::pair<const char*, double>{"p50", 0.5},
+                                       {"p90", 0.9},
+                                       {"p99", 0.99},
+                                       {"p99.9", 0.999},
+                                       {"max", 1.0}}) {
       out.number(label, static_cast<double>(latency_.quantile(share)) / 1e3);
     }
     return out.number("mean", latency_.mean() / 1e3).str();
@@ -227,15 +244,17 @@ class Traffic {
       padded.resize(12, ' ');
       console.line(console.paint(Colour::bold, padded) + " " + text);
     };
-    row(name, grouped(plan_.subscribers) + " subscribers, " + grouped(plan_.channels) + " channels, " +
-                  grouped(plan_.publishers) + " publishers, " + grouped(plan_.size) + " bytes, " +
+    row(name, grouped(plan_.subscribers) + " subscribers, " + grouped(plan_.channels) +
+                  " channels, " + grouped(plan_.publishers) + " publishers, " +
+                  grouped(plan_.size) + " bytes, " +
                   (plan_.rate > 0 ? grouped(static_cast<std::uint64_t>(plan_.rate)) + " messages/s"
                                   : std::string("as fast as answered")));
-    row("deliveries", grouped(static_cast<std::uint64_t>(per_second)) + "/s, " + grouped(delivered_) +
-                          " of " + grouped(published_) + " messages");
-    row("latency", "p50 " + quantile(0.5) + "   p99 " + quantile(0.99) + "   p99.9 " + quantile(0.999) +
-                       "   max " + quantile(1.0));
-    row("lost", console.paint(lost == 0 ? Colour::green : Colour::red, grouped(lost)) + ", reordered " +
+    row("deliveries", grouped(static_cast<std::uint64_t>(per_second)) + "/s, " +
+                          grouped(delivered_) + " of " + grouped(published_) + " messages");
+    row("latency", "p50 " + quantile(0.5) + "   p99 " + quantile(0.99) + "   p99.9 " +
+                       quantile(0.999) + "   max " + quantile(1.0));
+    row("lost", console.paint(lost == 0 ? Colour::green : Colour::red, grouped(lost)) +
+                    ", reordered " +
                     console.paint(late_ == 0 ? Colour::green : Colour::red, grouped(late_)));
     if (plan_.pid != 0) {
       char text[80];
@@ -275,7 +294,9 @@ Outcome<void> run_traffic(const BenchPlan& plan, Console& console, std::string_v
     return gathered;
   }
   if (crowd.failures() > 0) {
-    return Failure{Exit::refused, {}, grouped(crowd.failures()) + " connections failed: " + crowd.last_failure()};
+    return Failure{Exit::refused,
+                   {},
+                   grouped(crowd.failures()) + " connections failed: " + crowd.last_failure()};
   }
   Traffic traffic(plan, crowd);
   traffic.run(console);

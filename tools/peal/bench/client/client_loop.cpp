@@ -76,8 +76,7 @@ ClientLoop::~ClientLoop() {
 }
 
 Result<ClientId> ClientLoop::connect(const Target& target, unsigned source) {
-  const int fd =
-      ::socket(target.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = ::socket(target.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     return fail(ErrorCode::overloaded, std::string("no socket: ") + std::strerror(errno));
   }
@@ -139,7 +138,9 @@ void ClientLoop::close(ClientId id) {
   mark_dirty(id, *client);
 }
 
-void ClientLoop::drop(ClientId id) { end(id, 0, {}, false); }
+void ClientLoop::drop(ClientId id) {
+  end(id, 0, {}, false);
+}
 
 void ClientLoop::turn(std::chrono::nanoseconds wait, int wake_fd) {
   // A send may close, and closing may be told to someone who sends: so by index.
@@ -386,7 +387,8 @@ void ClientLoop::end(ClientId id, int code, std::string_view why, bool tell) {
   ::close(client->fd);
   client->fd = -1;
   --alive_;
-  // `in` and `message` may be what the caller is reading: they stay until the loop ends, small as they are.
+  // `in` and `message` may be what the caller is reading: they stay until the loop ends, small as
+  // they are.
   std::string().swap(client->out);
   client->written = 0;
   if (tell) {

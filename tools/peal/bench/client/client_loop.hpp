@@ -1,8 +1,8 @@
 #pragma once
-// Thousands of WebSocket clients on one epoll loop and one thread: raw sockets, one shared receive buffer,
-// frames written once a turn. What arrives is told to a ClientEvents; it may call the loop from there, also
-// to close the very client it is told about. An Id is not used again while its loop lives.
-// States: connecting -> (TLS) -> upgrading -> open -> closed.
+// Thousands of WebSocket clients on one epoll loop and one thread: raw sockets, one shared receive
+// buffer, frames written once a turn. What arrives is told to a ClientEvents; it may call the loop
+// from there, also to close the very client it is told about. An Id is not used again while its
+// loop lives. States: connecting -> (TLS) -> upgrading -> open -> closed.
 
 #include <chrono>
 #include <cstdint>
@@ -36,8 +36,8 @@ struct Target {
   std::string request;  ///< the upgrade request
   bool tls = false;
 };
-Result<Target> make_target(const std::string& host, const std::string& port, const std::string& authority,
-                           const std::string& path, bool tls);
+Result<Target> make_target(const std::string& host, const std::string& port,
+                           const std::string& authority, const std::string& path, bool tls);
 
 class TlsClient;
 
@@ -48,7 +48,8 @@ class ClientLoop {
   ClientLoop(const ClientLoop&) = delete;
   ClientLoop& operator=(const ClientLoop&) = delete;
 
-  /// Begins a connection. `source` > 0 picks another loopback address to come from: one has 28,000 ports.
+  /// Begins a connection. `source` > 0 picks another loopback address to come from: one has 28,000
+  /// ports.
   Result<ClientId> connect(const Target& target, unsigned source = 0);
   /// Frames and queues; written at the end of the turn. Nothing when it is not open.
   void send(ClientId id, std::string_view text);
@@ -70,8 +71,8 @@ class ClientLoop {
     State state = State::connecting;
     bool dirty = false;
     bool wants_write = false;
-    bool in_message = false;       ///< fragments of a message are in `message`
-    std::string in;                ///< the beginning of a frame that isn't all there
+    bool in_message = false;  ///< fragments of a message are in `message`
+    std::string in;           ///< the beginning of a frame that isn't all there
     std::string out;
     std::size_t written = 0;
     std::string message;

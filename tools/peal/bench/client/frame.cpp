@@ -7,7 +7,8 @@
 namespace peal::bench {
 namespace {
 
-// The pair of key and answer that RFC 6455 itself shows: a fixed key needs no SHA-1 to check the answer.
+// The pair of key and answer that RFC 6455 itself shows: a fixed key needs no SHA-1 to check the
+// answer.
 constexpr std::string_view kKey = "dGhlIHNhbXBsZSBub25jZQ==";
 constexpr std::string_view kAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
@@ -89,13 +90,15 @@ ReadFrame read_frame(std::string_view bytes, Frame& frame) {
   return ReadFrame::done;
 }
 
-std::string upgrade_request(std::string_view host, std::string_view path, std::string_view headers) {
+std::string upgrade_request(std::string_view host, std::string_view path,
+                            std::string_view headers) {
   std::string out = "GET ";
   out += path;
   out += " HTTP/1.1\r\nHost: ";
   out += host;
-  out += "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-         "Sec-WebSocket-Protocol: peal.json.v1\r\nSec-WebSocket-Key: ";
+  out +=
+      "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Protocol: peal.json.v1\r\nSec-WebSocket-Key: ";
   out += kKey;
   out += "\r\n";
   out += headers;

@@ -1,6 +1,6 @@
 #pragma once
-// A latency histogram in the manner of HDR: every value is kept to 1/1024 of itself, from 1 ns to hours,
-// in a fixed 400 KB, and adding one is a shift and an increment.
+// A latency histogram in the manner of HDR: every value is kept to 1/1024 of itself, from 1 ns to
+// hours, in a fixed 400 KB, and adding one is a shift and an increment.
 
 #include <cstdint>
 #include <vector>

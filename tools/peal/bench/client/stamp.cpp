@@ -46,7 +46,8 @@ std::optional<Stamp> find_stamp(std::string_view text) {
   }
   const std::string_view digits = text.substr(at + kBefore.size(), kStampDigits);
   Stamp stamp;
-  if (!read_hex(digits.substr(0, 8), stamp.run) || !read_hex(digits.substr(8, 4), stamp.publisher) ||
+  if (!read_hex(digits.substr(0, 8), stamp.run) ||
+      !read_hex(digits.substr(8, 4), stamp.publisher) ||
       !read_hex(digits.substr(12, 8), stamp.number) ||
       !read_hex(digits.substr(20, 16), stamp.time_ns)) {
     return std::nullopt;

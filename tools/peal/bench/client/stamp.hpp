@@ -1,6 +1,7 @@
 #pragma once
-// What a numbered message carries: which run and publisher, its number there, and when it was meant to be
-// sent. It stands in the message's JSON as fixed hex digits, so that reading it costs next to nothing:
+// What a numbered message carries: which run and publisher, its number there, and when it was meant
+// to be sent. It stands in the message's JSON as fixed hex digits, so that reading it costs next to
+// nothing:
 //   {"peal":"<run 8><publisher 4><number 8><nanoseconds 16>","pad":"xxx"}
 
 #include <cstdint>

@@ -47,7 +47,9 @@ TlsClient::TlsClient(int fd) : impl_(new Impl) {
   SSL_set_connect_state(impl_->ssl);
 }
 
-TlsClient::~TlsClient() { SSL_free(impl_->ssl); }
+TlsClient::~TlsClient() {
+  SSL_free(impl_->ssl);
+}
 
 TlsClient::Step TlsClient::shake_hands() {
   ERR_clear_error();
@@ -67,6 +69,8 @@ ssize_t TlsClient::send(std::string_view bytes) {
   return impl_->outcome(SSL_write(impl_->ssl, bytes.data(), static_cast<int>(bytes.size())));
 }
 
-bool TlsClient::wants_write() const { return impl_->wants_write; }
+bool TlsClient::wants_write() const {
+  return impl_->wants_write;
+}
 
 }  // namespace peal::bench

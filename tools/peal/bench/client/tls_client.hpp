@@ -1,6 +1,7 @@
 #pragma once
-// TLS on a non-blocking socket, for load generators: no certificate is checked, since what is measured is
-// one's own server. Results are those of recv and send: bytes, or -1 and EAGAIN, or -1 and EIO.
+// TLS on a non-blocking socket, for load generators: no certificate is checked, since what is
+// measured is one's own server. Results are those of recv and send: bytes, or -1 and EAGAIN, or -1
+// and EIO.
 
 #include <memory>
 #include <string_view>
