@@ -127,8 +127,9 @@ HttpMachine::Step HttpMachine::feed(std::string_view bytes) {
   while (!parser.is_done() && step.consumed < bytes.size()) {
     boost::system::error_code error;
     const std::string_view rest = bytes.substr(step.consumed);
-    // Beast (1.81) asserts when it is asked twice about a last chunk of which fewer bytes are there. A
-    // chunked body that goes on has at least "0 CR LF CR LF" to come, so waiting for them loses nothing.
+    // Beast (1.81) asserts when it is asked twice about a last chunk of which fewer bytes are
+    // there. A chunked body that goes on has at least "0 CR LF CR LF" to come, so waiting for them
+    // loses nothing.
     if (parser.is_header_done() && parser.chunked() && rest.size() < kLastChunkBytes) break;
     const std::size_t taken = parser.put(boost::asio::buffer(rest.data(), rest.size()), error);
     step.consumed += taken;

@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "peal/proto/result.hpp"
 #include "peal/gateway/rules.hpp"
+#include "peal/proto/result.hpp"
 
 namespace peal::gateway {
 

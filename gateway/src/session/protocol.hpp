@@ -1,7 +1,7 @@
 #pragma once
-// The seam between a wire format and Peal: a Protocol turns a client's message into a Command, and replies
-// and pushes into bytes. It holds no session state, so one object serves all sessions of a shard; a
-// publication is encoded once per Protocol and gateway, whatever the number of sessions.
+// The seam between a wire format and Peal: a Protocol turns a client's message into a Command, and
+// replies and pushes into bytes. It holds no session state, so one object serves all sessions of a
+// shard; a publication is encoded once per Protocol and gateway, whatever the number of sessions.
 // Protocols give message payloads; the WebSocket or SSE framing around them is the transport's.
 
 #include <cstdint>
@@ -20,25 +20,33 @@
 namespace peal::gateway {
 
 enum class Action : std::uint8_t {
-  connect, subscribe, unsubscribe, publish, history, presence, refresh, ping
+  connect,
+  subscribe,
+  unsubscribe,
+  publish,
+  history,
+  presence,
+  refresh,
+  ping
 };
 
-/// What a client asked. Views point into the message or the protocol's arena: valid during the call.
+/// What a client asked. Views point into the message or the protocol's arena: valid during the
+/// call.
 struct Command {
   std::optional<std::uint64_t> id;  ///< none: no result is wanted
   Action action = Action::ping;
-  std::string_view channel;                 ///< checked; subscribe, unsubscribe, publish, history, presence
-  std::vector<std::string_view> channels;   ///< publish to several; then `channel` is empty
-  bus::PublishRequest publish;              ///< publication, expect, previous; its `channel` is not set
+  std::string_view channel;  ///< checked; subscribe, unsubscribe, publish, history, presence
+  std::vector<std::string_view> channels;  ///< publish to several; then `channel` is empty
+  bus::PublishRequest publish;  ///< publication, expect, previous; its `channel` is not set
   std::optional<Position> since;
   enum class SinceWord : std::uint8_t { none, start, state } since_word = SinceWord::none;
-  bool presence = false;        ///< subscribe
-  std::string_view filter;      ///< subscribe; raw JSON
-  std::size_t limit = 100;      ///< history
-  bool reverse = false;         ///< history
-  std::string_view token;       ///< connect, refresh
-  bool heartbeat = false;       ///< connect
-  std::string_view client;      ///< connect; raw JSON {"name","version"}
+  bool presence = false;    ///< subscribe
+  std::string_view filter;  ///< subscribe; raw JSON
+  std::size_t limit = 100;  ///< history
+  bool reverse = false;     ///< history
+  std::string_view token;   ///< connect, refresh
+  bool heartbeat = false;   ///< connect
+  std::string_view client;  ///< connect; raw JSON {"name","version"}
 };
 
 /// Why a message was not a command; `id` when it could be read, so that the error is its reply.
@@ -59,9 +67,16 @@ struct SubscribeResult {
   std::optional<bool> recovered{};
   std::span<const PublicationView> publications{};
 };
-struct UnsubscribeResult { std::string_view channel; };
-struct PublishResult { std::span<const bus::Published> outcomes; bool many = false; };
-struct HistoryResult { const bus::Page* page = nullptr; };
+struct UnsubscribeResult {
+  std::string_view channel;
+};
+struct PublishResult {
+  std::span<const bus::Published> outcomes;
+  bool many = false;
+};
+struct HistoryResult {
+  const bus::Page* page = nullptr;
+};
 struct PingResult {};
 using ReplyBody = std::variant<ConnectResult, SubscribeResult, UnsubscribeResult, PublishResult,
                                HistoryResult, PingResult, Error>;
@@ -71,12 +86,24 @@ struct MessagePush {
   const PublicationView* publication = nullptr;  ///< offset 0: ephemeral
   std::optional<Offset> after;
 };
-struct PositionPush { std::string_view channel; Offset offset; };
-struct ResetPush { std::string_view channel; Position position; };
-struct UnsubscribedPush { std::string_view channel; const Error* error; };
+struct PositionPush {
+  std::string_view channel;
+  Offset offset;
+};
+struct ResetPush {
+  std::string_view channel;
+  Position position;
+};
+struct UnsubscribedPush {
+  std::string_view channel;
+  const Error* error;
+};
 struct HeartbeatPush {};
-struct ErrorPush { const Error* error; };
-using Push = std::variant<MessagePush, PositionPush, ResetPush, UnsubscribedPush, HeartbeatPush, ErrorPush>;
+struct ErrorPush {
+  const Error* error;
+};
+using Push =
+    std::variant<MessagePush, PositionPush, ResetPush, UnsubscribedPush, HeartbeatPush, ErrorPush>;
 
 class Protocol {
  public:

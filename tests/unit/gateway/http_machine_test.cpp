@@ -68,7 +68,8 @@ TEST(HttpMachine, LeavesWhatComesBehindARequestUntilTheNext) {
 
 TEST(HttpMachine, ReadsALastChunkThatComesByteByByte) {
   Feeder feeder;
-  for (const char c : std::string("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")) {
+  for (const char c :
+       std::string("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")) {
     feeder.feed({&c, 1});
   }
   EXPECT_EQ(feeder.seen.size(), 1U);
