@@ -1,12 +1,14 @@
 #pragma once
 // The journals that swarm and producer write and checker reads: one event a line, words separated
 // by blanks, times in nanoseconds of the machine's steady clock (the same in every process).
-//   P <publisher> <channel> <number> <sent> <outcome> <done>   outcome: ok, refused, unknown, fired
-//   (no answer) S <client> <channel> <time>     the subscribe result arrived U <client> <channel>
-//   <time>     unsubscribe was sent V <client> <channel> <time>     the unsubscribe result arrived
-//   X <client> <time>               the connection is gone, and with it all its subscriptions
-//   R <client> <channel> <time>     reset: the client was told that it missed something
-//   D <client> <channel> <publisher> <number> <time>           a delivery
+//   P <publisher> <channel> <number> <sent> <outcome> <done>
+//     outcome: ok, refused, unknown, fired (no answer comes)
+//   S <client> <channel> <time>   the subscribe result arrived
+//   U <client> <channel> <time>   unsubscribe was sent
+//   V <client> <channel> <time>   the unsubscribe result arrived
+//   X <client> <time>             the connection is gone, and with it all its subscriptions
+//   R <client> <channel> <time>   reset: the client was told that it missed something
+//   D <client> <channel> <publisher> <number> <time>   a delivery
 // Channels and clients are numbers; the tests name channel n "job:<n>".
 
 #include <cstdint>

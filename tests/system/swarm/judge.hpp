@@ -1,16 +1,14 @@
 #pragma once
-// Judges journals (journal.hpp): every publish with its outcome against every delivery of every
-// client.
-//   lost        published while the client was subscribed, not delivered, and nothing later was
-//   either skipped     the same, but something later was delivered: a silent gap duplicated
-//   delivered to one client more than once reordered   against the order that the channel's best
-//   listener heard, or against the publisher's own phantom     never published, refused, of another
-//   channel, before it was sent, or not subscribed
-// The order of a channel is taken from the subscription that heard most of it. A publication counts
-// as due to a subscription when it was sent after the subscribe result, and answered `settle`
-// before the unsubscribe was sent; what lies between two delivered ones is due anyway. Around a
-// broker's outage what is lost is counted apart, as excused: answered less than 1 s before the
-// kill, or sent before it was back.
+// Judges journals (journal.hpp): every publish with its outcome against every client's deliveries.
+//   lost        due, not delivered, and nothing later was either
+//   skipped     due, not delivered, but something later was: a silent gap
+//   duplicated  delivered to one client more than once
+//   reordered   against the order the channel's best listener heard, or the publisher's own
+//   phantom     never published, refused, of another channel, too early, or not subscribed
+// Due to a subscription is what was sent after the subscribe result and answered `settle` before
+// the unsubscribe was sent; what lies between two delivered ones is due anyway. Around a broker's
+// outage what is missing is counted apart, as excused: answered less than 1 s before the kill, or
+// sent before service had to be back.
 
 #include <cstdint>
 #include <iosfwd>

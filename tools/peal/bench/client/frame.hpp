@@ -1,7 +1,7 @@
 #pragma once
 // The client's side of WebSocket framing, small and pure: masked frames out, unmasked frames in.
-//   byte 0: FIN(1) RSV(3) opcode(4)   byte 1: MASK(1) length(7)   [2 or 8 bytes of length]   [4
-//   bytes mask]   payload
+//   byte 0: FIN(1) RSV(3) opcode(4)
+//   byte 1: MASK(1) length(7), then 2 or 8 bytes of length, 4 bytes of mask, and the payload
 // For load generators and test clients: a third implementation beside the gateway's codec and
 // Beast's.
 
