@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import pty
 import signal
 import stat
 import subprocess
@@ -453,3 +454,74 @@ def test_a_bench_that_is_refused_says_so(cluster):
     gateway = cluster.gateway(allow="other:*")
     ran = peal("bench", "fanout", "--url", gateway.ws_url, "--subscribers", 3)
     assert ran.code != DONE and "permission_denied" in ran.err
+
+
+def on_terminal(words, env, until_seen, seconds=10):
+    """Runs a verb on a terminal of its own until its output has what is awaited; then Ctrl-C. Output and exit code."""
+    main, other = pty.openpty()
+    child = subprocess.Popen([bin_dir() / "peal", *map(str, words)], stdin=other, stdout=other, stderr=other,
+                             env={**os.environ, "TERM": "xterm", **env}, start_new_session=True)
+    os.close(other)
+    seen = bytearray()
+
+    def reading():
+        while True:
+            try:
+                seen.extend(os.read(main, 65536))
+            except OSError:
+                return
+
+    reader = threading.Thread(target=reading)
+    reader.start()
+    try:
+        until(lambda: until_seen(seen.decode(errors="replace")) or child.poll() is not None, "the output", seconds)
+    finally:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+        code = child.wait(10 * slow_factor())
+        reader.join()
+        os.close(main)
+    return seen.decode(errors="replace"), code
+
+
+def test_a_terminal_gets_colours_and_a_redrawn_picture_unless_it_wants_none(cluster):
+    gateway = cluster.gateway()
+    words = ["stats", "--watch", "--interval", "50ms", "--control", gateway.ready["control"]]
+    out, code = on_terminal(words, {"NO_COLOR": ""}, lambda text: text.count("\x1b[H") >= 3)
+    assert code == DONE and "\x1b[1mgateway-1\x1b[0m" in out and "PER SECOND" in out
+    out, code = on_terminal(words, {"NO_COLOR": "1"}, lambda text: text.count("\x1b[H") >= 3)
+    assert code == DONE and "\x1b[1m" not in out and "gateway-1" in out
+
+
+def test_what_was_published_cannot_drive_the_terminal_of_who_reads_it(cluster):
+    gateway = cluster.gateway()
+
+    def heard(text):
+        peal("publish", "a", json.dumps("\u009b2Jgone", ensure_ascii=False), "--control", gateway.ready["control"])
+        return "gone" in text
+
+    out, code = on_terminal(["subscribe", "a", "--url", gateway.ws_url], {}, heard)
+    assert code == DONE and "?2Jgone" in out and "\u009b" not in out
+
+
+def test_tls_is_checked_against_the_given_authority(cluster, running, tmp_path):
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    gateway = cluster.gateway(flags=["--tls-certificate", certificate, "--tls-key", key])
+    https, wss = f"https://{gateway.ready['listen']}", f"wss://{gateway.ready['listen']}/ws"
+    listener = running("subscribe", "a", "--url", wss, "--ca", certificate)
+    subscribed(gateway, "a")
+    assert peal("publish", "a", "1", "--url", https, "--ca", certificate).code == DONE
+    ran = peal("publish", "--lines", "a", "--url", https, "--ca", certificate, stdin="2\n3\n")
+    assert (ran.code, ran.err) == (DONE, "")
+    until(lambda: len(listener.lines) == 3, "all three")
+    assert listener.messages() == [1, 2, 3]
+    for words in (["publish", "a", "1", "--url", https], ["subscribe", "a", "--url", wss]):
+        ran = peal(*words)
+        assert ran.code == UNREACHABLE and "certificate" in ran.err
+    assert peal("publish", "a", "1", "--url", https, "--ca", tmp_path / "none.pem").code == UNREACHABLE
+    bench = peal("bench", "fanout", "--url", wss, "--subscribers", 20, "--rate", 200, "--duration", "500ms",
+                 "--warmup", "0s", "--json").json()
+    assert bench["lost"] == bench["reordered"] == 0 and bench["deliveries"] == 20 * bench["published"]
