@@ -159,8 +159,9 @@ say_how_to_use() {
     "$peal publish --control $(control_of "$first") demo:room 'Hello from the command line'" "" \
     "curl -d '\"Hello from curl\"' $(url_of "$first")channels/demo:room" "" \
     "$(python_with_zmq) -c '
-import zmq; socket = zmq.Context().socket(zmq.PUSH); socket.connect(\"$(ingest_of "$first")\")
-socket.send_multipart([b\"demo:room\", b\"\\\"Hello from Python\\\"\"])'" "" \
+import zmq
+with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
+    socket.connect(\"$(ingest_of "$first")\"); socket.send_multipart([b\"demo:room\", b\"\\\"Hello from Python\\\"\"])'" "" \
     "${dim}Logs: $run_dir/*.log. Ctrl-C stops it.${plain}"
 }
 
