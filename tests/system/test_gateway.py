@@ -265,6 +265,25 @@ def test_a_drain_closes_every_session_in_peace(cluster):
     assert gateway.popen.wait(20) == 0
 
 
+def test_a_balancer_gets_a_moment_before_new_clients_are_refused(cluster):
+    gateway = cluster.gateway(flags=["--drain-time", "20s"])
+    gateway.signal(signal.SIGTERM)
+    until(lambda: gateway.get("/readyz")[0] == 503, "readiness goes off")
+    # Two seconds from the signal on; nobody can have closed this yet.
+    with Session(gateway) as session:
+        assert session.call("ping") == {}
+    until(lambda: refused(gateway), "then nobody new is taken")
+    gateway.signal(signal.SIGTERM)
+    assert gateway.popen.wait(20) in (0, 1)
+
+
+def refused(gateway) -> bool:
+    try:
+        return request(gateway, "POST", "/command", '{"action":"ping"}')[0] == 503
+    except OSError:
+        return True
+
+
 def test_a_signal_drains_too_and_a_second_one_hurries(cluster):
     gateway = cluster.gateway(flags=["--drain-time", "60s"])
     sessions = [Session(gateway) for _ in range(3)]

@@ -1,7 +1,9 @@
 #include "server/app.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <iostream>
+#include <mutex>
 
 #include "peal/proto/json.hpp"
 #include "server/control_handlers.hpp"
@@ -34,6 +36,7 @@ App::App(AppConfig config, std::shared_ptr<runtime::LogBackend> backend)
       process_(config_.process, probes_, logger_.with("process")) {}
 
 App::~App() {
+  drainer_ = {};
   // The control thread calls the gateway, and the gateway's threads answer it.
   if (control_) control_->stop();
   if (gateway_) gateway_->stop();
@@ -80,6 +83,19 @@ Result<void> App::start() {
   return {};
 }
 
+void App::drain() {
+  // /readyz says no from now on; a balancer gets a moment to see it while clients are still taken.
+  const auto moment = config_.process.drain_time / 10;
+  drainer_ = std::jthread([this, moment](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any nobody;
+    std::unique_lock lock(mutex);
+    nobody.wait_for(lock, stop, moment, [] { return false; });
+    if (stop.stop_requested()) return;
+    gateway_->drain(config_.process.drain_time - moment, [this] { process_.drained(); });
+  });
+}
+
 std::string App::why_not_ready() const {
   const bus::BusState state = gateway_->bus_state();
   if (!state.linked) return state.detail.empty() ? "the bus is not linked" : state.detail;
@@ -88,18 +104,21 @@ std::string App::why_not_ready() const {
 
 std::string App::stats_members() const {
   const std::string why = process_.draining() ? "draining" : why_not_ready();
-  std::string json = std::string("\"kind\":\"gateway\",\"ready\":") + (why.empty() ? "true" : "false");
+  std::string json =
+      std::string("\"kind\":\"gateway\",\"ready\":") + (why.empty() ? "true" : "false");
   if (!why.empty()) json += ',' + json_member("ready_reason", why);
   json += std::string(",\"draining\":") + (process_.draining() ? "true" : "false");
   json += std::string(",\"embedded\":") + (config_.gateway.zmq ? "false" : "true");
-  if (!config_.gateway.zmq) json += ',' + json_member("note", "other gateways do not hear this one");
+  if (!config_.gateway.zmq)
+    json += ',' + json_member("note", "other gateways do not hear this one");
   return json;
 }
 
 runtime::ProcessCallbacks App::callbacks() {
   runtime::ProcessCallbacks callbacks;
-  callbacks.drain = [this] {
-    gateway_->drain(config_.process.drain_time, [this] { process_.drained(); });
+  callbacks.drain = [this] { drain(); };
+  callbacks.reload = [this] {
+    logger_.warn("nothing is reloaded: restart the gateway to use a changed configuration");
   };
   callbacks.hurry = [this] { process_.drained(); };
   callbacks.healthy = [this] { return started_.load() && gateway_->healthy(); };

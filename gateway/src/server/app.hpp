@@ -1,11 +1,12 @@
 #pragma once
 // The process peal-gateway: wires config, process, gateway and control socket together, top-down,
 // and says how its life goes. Ready: the listener is bound and the bus linked. Draining: not ready
-// at once, then no new clients, then the old ones closed over drain_time.
+// at once, after a tenth of drain_time no new clients, and the old ones are closed over the rest.
 //   Signals and internal listener: Process. Clients: Gateway's shards. Control: its own thread.
 
 #include <atomic>
 #include <memory>
+#include <thread>
 
 #include "peal/runtime/control.hpp"
 #include "peal/runtime/probe.hpp"
@@ -26,6 +27,7 @@ class App {
  private:
   Result<void> start();
   runtime::ProcessCallbacks callbacks();
+  void drain();
   std::string why_not_ready() const;
   std::string stats_members() const;
 
@@ -39,6 +41,7 @@ class App {
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<AboutProbe> about_;
   std::unique_ptr<runtime::ControlServer> control_;
+  std::jthread drainer_;  ///< waits for the balancer, then starts the gateway's drain
 };
 
 /// What main does: config from the arguments and the environment, then the App.
