@@ -340,6 +340,22 @@ TEST_P(BusSuite, APayloadOfTheLimitArrivesAndAByteMoreIsRefused) {
   EXPECT_EQ(payloads(1, {0, 1}), (std::vector<std::string>{largest, "last"}));
 }
 
+TEST_P(BusSuite, WhatAKeyMakesTooLargeIsRefusedAndCostsNobodyTheLink) {
+  start(2);
+  watch_and_wait(1, {0, 1}, "keyed");
+  const std::string key(2 * Limits{}.message_bytes_max, 'k');
+  PublishRequest request = publish_request("keyed", "1");
+  request.publication.key = key;
+  const Published refused = publish_and_wait(0, request);
+  EXPECT_EQ(refused.status, Published::Status::refused);
+  ASSERT_TRUE(refused.error);
+  EXPECT_EQ(refused.error->code, ErrorCode::message_too_large);
+  EXPECT_EQ(publish_and_wait(0, "keyed", "after").status, Published::Status::ok);
+  ASSERT_TRUE(node(1).heard([](const RecordingSink& sink) { return !sink.heard.empty(); }));
+  EXPECT_EQ(payloads(1, {0, 1}), (std::vector<std::string>{"after"}));
+  node(0).with([](auto&, RecordingSink& sink) { EXPECT_TRUE(sink.states.back().linked); });
+}
+
 TEST_P(BusSuite, WhatCannotBeDoneIsRefusedWithItsReason) {
   start(2);
   const auto bad_name = publish_and_wait(0, std::string("bad\0name", 8), "x");

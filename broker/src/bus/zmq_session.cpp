@@ -1,5 +1,8 @@
 #include "bus/zmq_session.hpp"
 
+#include <algorithm>
+#include <string>
+
 namespace peal::bus {
 namespace {
 
@@ -62,6 +65,15 @@ void ZmqSession::unwatch(std::uint32_t port, Alias alias) {
 }
 
 void ZmqSession::publish(std::uint32_t port, const PublishRequest& request) {
+  // A message that its socket does not take would cost everybody the link.
+  const std::uint64_t most = std::min(link_.me().message_bytes_max, link_.peer().message_bytes_max);
+  if (bytes_of(request.publication) > most) {
+    if (request.id == 0) return;
+    return owner_.results(port).published(refused_publish(
+        request.id, Published::Status::refused, ErrorCode::message_too_large,
+        "the message, with its key, type and source, is larger than limits.message_bytes_max (" +
+            std::to_string(most) + ')'));
+  }
   PublishRequest numbered = request;
   wire::Writer& writer = sender_.write(
       LinkClass::live, request.channel.size() + request.publication.payload.size() + kOperationBytes);

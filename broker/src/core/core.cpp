@@ -221,10 +221,11 @@ void Core::Impl::unwatch(PeerId peer, bus::Alias alias, TimePoint now) {
 }
 
 void Core::Impl::publish(PeerId peer, const bus::PublishRequest& request, TimePoint now) {
-  if (request.publication.payload.size() > limits.message_bytes_max) {
-    return refuse_publish(
-        peer, request.id,
-        fail(ErrorCode::message_too_large, "the payload is larger than limits.message_bytes_max"));
+  if (bytes_of(request.publication) > limits.message_bytes_max) {
+    return refuse_publish(peer, request.id,
+                          fail(ErrorCode::message_too_large,
+                               "the message, with its key, type and source, is larger than "
+                               "limits.message_bytes_max"));
   }
   const ChannelId id = table.find(request.channel, stable_hash(request.channel));
   bool recoverable = false;

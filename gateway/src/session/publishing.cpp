@@ -48,7 +48,7 @@ Error unavailable() {
 std::optional<Error> Sessions::refusal(const Principal& principal,
                                        const bus::PublishRequest& request) const {
   if (auto error = config_.rules->may_publish(principal, request.channel)) return error;
-  if (request.publication.payload.size() > config_.limits.message_bytes_max)
+  if (bytes_of(request.publication) > config_.limits.message_bytes_max)
     return fail(ErrorCode::message_too_large, "the message is over limits.message_bytes_max");
   if (!bus_state_.linked) return unavailable();
   return std::nullopt;
@@ -195,7 +195,7 @@ void Sessions::publish(std::shared_ptr<const Principal> principal,
 void Sessions::publish_trusted(const bus::PublishRequest& request, PublishDone done) {
   Asked asked;
   asked.done = std::move(done);
-  if (request.publication.payload.size() > config_.limits.message_bytes_max)
+  if (bytes_of(request.publication) > config_.limits.message_bytes_max)
     return settle(asked, refused(fail(ErrorCode::message_too_large,
                                       "the message is over limits.message_bytes_max")));
   if (!bus_state_.linked) return settle(asked, refused(unavailable()));

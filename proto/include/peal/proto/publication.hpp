@@ -5,6 +5,7 @@
 // in go out.
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -48,6 +49,12 @@ BasicPublication<To> convert(const BasicPublication<From>& from) {
   return {from.kind,       from.offset,   To(from.payload),       To(from.key),
           To(from.type),   To(from.tags), To(from.source),        from.sequence,
           To(from.origin), from.time_ms,  To(from.unknown_fields)};
+}
+/// All that it carries beside numbers: what limits.message_bytes_max bounds on the bus, since every
+/// link and its queues are made for messages of that size.
+inline std::size_t bytes_of(const PublicationView& p) {
+  return p.payload.size() + p.key.size() + p.type.size() + p.tags.size() + p.source.size() +
+         p.origin.size() + p.unknown_fields.size();
 }
 inline PublicationView view_of(const Publication& p) {
   return convert<std::string_view>(p);
