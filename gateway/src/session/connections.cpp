@@ -408,6 +408,7 @@ void Connections::on_unblocked(Endpoint& endpoint) {
   auto& connection = static_cast<Connection&>(endpoint);
   connection.polls_output = connection.transport().read_wants_write();
   watch(connection);
+  resume(connection);
 }
 
 void Connections::on_drained(Endpoint& endpoint) {

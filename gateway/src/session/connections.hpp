@@ -100,7 +100,7 @@ class Connections final : public OutletOwner {
 
  private:
   static constexpr std::size_t kBufferBytes = 64 * 1024;
-  static constexpr std::size_t kGatherBytes = 1024 * 1024;
+  static constexpr std::size_t kGatherBytes = 256 * 1024;
   static constexpr std::size_t kGatherBytesEach = 16 * 1024;
 
   void on_blocked(Endpoint& endpoint) override;

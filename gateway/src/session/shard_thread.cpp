@@ -136,7 +136,8 @@ void ShardThread::flush() {
     return;
   }
   if (dirty_since_ == Clock::time_point{}) dirty_since_ = now_;
-  const bool busy = connections_.has_ready() && outlet.gathered_bytes() < kGatherWhenBusy;
+  const bool busy = connections_.has_ready() &&
+                    outlet.gathered_bytes() < outlet.dirty_count() * kGatherEachWhenBusy;
   const Clock::duration delay = std::max<Clock::duration>(
       config_.flush_delay, busy ? kDelayWhenBusy : std::chrono::microseconds(0));
   if (delay.count() > 0 && now_ - dirty_since_ < delay) return;
@@ -166,7 +167,10 @@ void ShardThread::on_input(Connection& connection, std::span<char>& input) {
 }
 
 bool ShardThread::paused(const Connection& connection) const {
-  if (connection.state == State::http) return connection.http && connection.http->answer_due;
+  // No further request is looked at while the last answer is not taken: who doesn't read gets no
+  // pile.
+  if (connection.state == State::http)
+    return connection.http && (connection.http->answer_due || connection.outbox.blocked());
   return sessions_.paused(connection);
 }
 

@@ -181,6 +181,22 @@ TEST_F(ShardHttp, AHugeBodyIsConsumedInPiecesAndAHugeAnswerIsDrained) {
   EXPECT_TRUE(client.request(post(big)).ends_with("<" + big + ">"));
 }
 
+TEST_F(ShardHttp, WhoDoesNotReadAnswersGetsNoPileOfThem) {
+  gateway_.config.limits.queue_bytes_max = 1024 * 1024;
+  start();
+  SocketClient client(gateway_.port(), {.receive_buffer = 4096});
+  constexpr int kRequests = 30;
+  std::string all;
+  for (int i = 0; i < kRequests; ++i)
+    all += post(std::string(300'000, static_cast<char>('a' + i % 26)));
+  const auto writer = std::async(std::launch::async, [&] { client.send_bytes(all); });
+  ASSERT_TRUE(eventually([&] { return gateway_.metric("peal_blocked_total") > 0; }));
+  EXPECT_LT(kept_->requests, kRequests);
+  for (int i = 0; i < kRequests; ++i)
+    EXPECT_TRUE(
+        client.request("").ends_with(std::string(1000, static_cast<char>('a' + i % 26)) + ">"));
+}
+
 TEST(Shard, BytesBehindTheUpgradeGoToTheSession) {
   LocalGateway gateway;
   gateway.start();
