@@ -29,8 +29,8 @@ struct ShardShared {
 class ShardThread final : public Shard, public ConnectionOwner, public bus::BusSink {
  public:
   static constexpr std::size_t kFlushesPerTurn = 512;
-  static constexpr std::size_t kGatherEachWhenBusy = 1024;
-  static constexpr std::chrono::microseconds kDelayWhenBusy{1000};
+  static constexpr std::size_t kGatherEachWhenBusy = 2048;
+  static constexpr std::chrono::microseconds kDelayWhenBusy{2000};
 
   ShardThread(const ShardConfig& config, std::size_t index, Fd listener, ShardShared& shared,
               runtime::Logger logger, runtime::ProbeRegistry& probes);
