@@ -122,6 +122,21 @@ def test_a_message_heard_twice_is_duplicated(judge):
     only(verdict, duplicated=1)
 
 
+def test_a_message_heard_again_on_a_new_connection_is_counted_apart(judge):
+    story = Story()
+    end = story.published[-1][5] + SECOND
+    last = list(story.heard[story.deliveries_of(1, 0)[-1]])
+    last[5] = end + 20
+    story.heard += [["X", 1, end], ["S", 1, 0, end + 10], last]
+    code, verdict, _ = judge(story)
+    assert code == 0 and verdict["again"] == 1
+    only(verdict)
+    story.heard.append([*last[:5], end + 30])
+    code, verdict, _ = judge(story)
+    assert code == 1
+    only(verdict, duplicated=1)
+
+
 def test_two_messages_heard_in_another_order_than_elsewhere_are_reordered(judge):
     story = Story()
     story.swap(*story.deliveries_of(3, 2)[7:9])

@@ -80,6 +80,7 @@ int run(const std::vector<std::string>& words) {
                                  [&](const auto& candidate) { return candidate->name() == name; });
   if (verb == verbs.end()) {
     std::vector<std::string> names;
+    names.reserve(verbs.size());
     for (const auto& candidate : verbs) {
       names.emplace_back(candidate->name());
     }

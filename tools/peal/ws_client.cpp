@@ -141,7 +141,7 @@ class Run {
   milliseconds timeout_;
   WsHandler& handler_;
   asio::io_context io_;
-  websocket::stream<Stream> stream_;
+  websocket::stream<Stream, false> stream_;  // no deflate: half the code to compile
   asio::posix::stream_descriptor signal_;
   bool open_ = false;
   bool stopping_ = false;

@@ -36,6 +36,7 @@ std::string Verdict::json() const {
       .number("reordered", reordered)
       .number("phantom", phantom)
       .number("excused", excused)
+      .number("again", again)
       .number("false_results", false_results)
       .number("resets", resets)
       .number("connections_lost", connections_lost)
@@ -104,6 +105,7 @@ bool Judge::take(char what, const std::vector<std::uint64_t>& n, std::string_vie
         return false;
       }
       ++verdict_.connections_lost;
+      ++connections_[n[0]];
       for (auto it = open_.lower_bound(pair_of(n[0], 0));
            it != open_.end() && it->first >> 32 == n[0]; ++it) {
         leave(n[0], it->first & 0xFFFFFFFF, n[1], true);
@@ -177,7 +179,7 @@ void Judge::leave(std::uint64_t client, std::uint64_t channel, std::uint64_t tim
   }
 }
 
-std::uint8_t& Judge::heard_by(std::uint64_t client, std::uint32_t message) {
+std::uint16_t& Judge::heard_by(std::uint64_t client, std::uint32_t message) {
   auto& flags = heard_[client];
   flags.resize(messages_.size());
   return flags[message];
@@ -210,12 +212,14 @@ void Judge::deliver(const std::vector<std::uint64_t>& n) {
     fault(verdict_.phantom, "phantom", n[0], message);
     return;
   }
-  std::uint8_t& heard = heard_by(n[0], found->second);
-  if (heard != 0) {
+  std::uint16_t& heard = heard_by(n[0], found->second);
+  const auto connection = static_cast<std::uint16_t>(connections_[n[0]] + 1);
+  if (heard == connection) {
     fault(verdict_.duplicated, "duplicated", n[0], message);
     return;
   }
-  heard = 1;
+  verdict_.again += heard != 0 ? 1 : 0;
+  heard = connection;
   subscription->heard.push_back(found->second);
 }
 

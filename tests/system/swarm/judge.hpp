@@ -2,7 +2,8 @@
 // Judges journals (journal.hpp): every publish with its outcome against every client's deliveries.
 //   lost        due, not delivered, and nothing later was either
 //   skipped     due, not delivered, but something later was: a silent gap
-//   duplicated  delivered to one client more than once
+//   duplicated  delivered on one connection more than once. On a new one, at a gateway that lags
+//               behind the old one, an ephemeral message may come again: counted apart, as again
 //   reordered   against the order the channel's best listener heard, or the publisher's own
 //   phantom     never published, refused, of another channel, too early, or not subscribed
 // Due to a subscription is what was sent after the subscribe result and answered `settle` before
@@ -31,7 +32,7 @@ struct Verdict {
   std::uint64_t publishes = 0, ok = 0, fired = 0, refused = 0, unknown = 0;
   std::uint64_t deliveries = 0, due = 0, subscriptions = 0, resets = 0, connections_lost = 0;
   std::uint64_t lost = 0, skipped = 0, duplicated = 0, reordered = 0, phantom = 0;
-  std::uint64_t excused = 0;
+  std::uint64_t excused = 0, again = 0;
   std::uint64_t false_results = 0;  ///< results while no broker was alive
   double seconds = 0;               ///< from the first send to the last answer
   double back_after_ms = 0;  ///< from the restart to the first result of something sent after it
@@ -76,7 +77,7 @@ class Judge {
   void check_complete(const Subscription& subscription);
   void check_outage();
   bool excused(const Message& message) const;
-  std::uint8_t& heard_by(std::uint64_t client, std::uint32_t message);
+  std::uint16_t& heard_by(std::uint64_t client, std::uint32_t message);
   void fault(std::uint64_t& counter, const char* what, std::uint64_t client,
              const Message& message);
 
@@ -89,7 +90,9 @@ class Judge {
   std::map<std::uint64_t, std::uint32_t> open_;  ///< client << 32 | channel -> latest subscription
   std::map<std::uint64_t, std::vector<std::uint32_t>> order_;    ///< by channel
   std::map<std::uint64_t, std::vector<std::uint32_t>> by_sent_;  ///< by channel
-  std::map<std::uint64_t, std::vector<std::uint8_t>> heard_;     ///< by client: one flag a message
+  /// By client and message: on which of its connections it heard it, counted from 1; 0: not yet.
+  std::map<std::uint64_t, std::vector<std::uint16_t>> heard_;
+  std::map<std::uint64_t, std::uint16_t> connections_;  ///< by client: those that ended
   std::uint64_t said_ = 0;
   std::uint32_t look_ = 0;
 };
