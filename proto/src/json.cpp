@@ -68,6 +68,9 @@ struct JsonReader::Impl {
   json::Validator validator;
   std::vector<JsonField> fields;
   std::vector<std::string_view> elements;
+  std::vector<json::Validator::Note> notes;
+  std::vector<JsonMember> members;
+  std::deque<std::string> member_names;  ///< of members whose names had escapes
   std::deque<std::string> unescaped;  ///< keys that had escapes; a deque, since views point into it
 };
 
@@ -75,8 +78,10 @@ JsonReader::JsonReader() : impl_(std::make_unique<Impl>()) {}
 JsonReader::~JsonReader() = default;
 JsonReader::JsonReader(JsonReader&&) noexcept = default;
 
-Result<void> JsonReader::validate(std::string_view text, std::size_t depth_max) {
-  const auto outcome = impl_->validator.run(text, depth_max);
+namespace {
+
+Result<void> verdict(const json::Validator::Outcome& outcome, std::string_view text,
+                     std::size_t depth_max) {
   if (outcome.problem) {
     std::string message =
         "not valid JSON, byte " + std::to_string(outcome.at) + ": " + outcome.problem;
@@ -85,6 +90,34 @@ Result<void> JsonReader::validate(std::string_view text, std::size_t depth_max) 
   }
   if (!simdjson::validate_utf8(text)) return fail(ErrorCode::message_invalid, "not valid UTF-8");
   return {};
+}
+
+}  // namespace
+
+Result<void> JsonReader::validate(std::string_view text, std::size_t depth_max) {
+  return verdict(impl_->validator.run(text, depth_max), text, depth_max);
+}
+
+Result<const std::vector<JsonMember>*> JsonReader::outline(std::string_view text,
+                                                           std::size_t depth_max) {
+  constexpr std::size_t kMembersKept = 4096;
+  Impl& self = *impl_;
+  if (self.notes.capacity() > kMembersKept) self.notes = {};
+  if (self.members.capacity() > kMembersKept) self.members = {};
+  self.members.clear();
+  self.member_names.clear();
+  const auto outcome = self.validator.run(text, depth_max, &self.notes);
+  if (auto valid = verdict(outcome, text, depth_max); !valid) return valid.error();
+  for (const json::Validator::Note& note : self.notes) {
+    std::string_view name = note.name;
+    if (name.find('\\') != std::string_view::npos) {
+      json::string(name.data() - 1, name.data() + name.size() + 1,
+                   &self.member_names.emplace_back());
+      name = self.member_names.back();
+    }
+    self.members.push_back({name, {note.begin, note.end}, note.parent});
+  }
+  return &self.members;
 }
 
 Result<std::vector<JsonField>*> JsonReader::fields(std::string_view text) {

@@ -9,13 +9,16 @@ constexpr const char* kTooDeep = "nested deeper than limits.json_depth_max";
 
 }  // namespace
 
-Validator::Outcome Validator::run(std::string_view text, std::size_t depth_max) {
+Validator::Outcome Validator::run(std::string_view text, std::size_t depth_max,
+                                  std::vector<Note>* notes) {
   const char* const start = text.data();
   at_ = start;
   end_ = start + text.size();
   problem_ = nullptr;
   depth_ = 0;
   depth_max_ = depth_max;
+  notes_ = notes;
+  if (notes_) notes_->clear();
   for (;;) {
     at_ = skip_space(at_, end_);
     Step step = begin();
@@ -68,6 +71,7 @@ Validator::Step Validator::open(bool object) {
 
 Validator::Step Validator::close() {
   for (;;) {
+    if (notes_ && depth_ <= 2 && depth_ > 0) note_end(at_);
     at_ = skip_space(at_, end_);
     if (depth_ == 0) return at_ == end_ ? Step::finished : failed("something follows the value");
     if (at_ == end_) return failed("a closing bracket is missing");
@@ -85,11 +89,13 @@ Validator::Step Validator::close() {
 Validator::Step Validator::name() {
   at_ = skip_space(at_, end_);
   if (at_ == end_ || *at_ != '"') return failed("a member's name is missing");
+  const char* const start = at_;
   const char* const behind = string(at_, end_, nullptr);
   if (!behind) return failed("this string is broken");
   at_ = skip_space(behind, end_);
   if (at_ == end_ || *at_ != ':') return failed("a colon is missing");
   ++at_;
+  if (notes_ && depth_ <= 2) note_name(start, behind);
   return Step::value;
 }
 
@@ -110,6 +116,21 @@ void Validator::push(bool object) {
   if (word == objects_.size()) objects_.push_back(0);
   objects_[word] = object ? objects_[word] | bit : objects_[word] & ~bit;
   ++depth_;
+}
+
+void Validator::note_name(const char* name, const char* behind) {
+  // Members of an object in an outermost array are nobody's.
+  if (depth_ == 2 && (objects_[0] & 1U) == 0) return;
+  at_ = skip_space(at_, end_);
+  open_notes_[depth_ - 1] = static_cast<std::uint32_t>(notes_->size());
+  notes_->push_back(
+      {{name + 1, behind - 1}, at_, at_, depth_ == 2 ? open_notes_[0] : Note::kOutermost});
+}
+
+/// Behind a value whose container is the one at `depth_`.
+void Validator::note_end(const char* behind) {
+  if (!in_object() || (objects_[0] & 1U) == 0) return;
+  (*notes_)[open_notes_[depth_ - 1]].end = behind;
 }
 
 bool Validator::in_object() const {

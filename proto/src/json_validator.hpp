@@ -19,7 +19,17 @@ class Validator {
     bool too_deep = false;
   };
 
-  Outcome run(std::string_view text, std::size_t depth_max);
+  /// A member of the outermost object, or of an object that is a member of it.
+  struct Note {
+    static constexpr std::uint32_t kOutermost = 0xffffffff;
+    std::string_view name;  ///< as written, escapes and all
+    const char* begin;      ///< of its value
+    const char* end;
+    std::uint32_t parent;  ///< the note of the member that it is in
+  };
+
+  /// With `notes`, what is noted on the way: the same walk then does for two levels of members.
+  Outcome run(std::string_view text, std::size_t depth_max, std::vector<Note>* notes = nullptr);
 
  private:
   enum class Step : std::uint8_t { failed, value, done, finished };
@@ -31,6 +41,8 @@ class Validator {
   Step literal(std::string_view word);
   Step failed(const char* problem);
   void push(bool object);
+  void note_name(const char* name, const char* behind);
+  void note_end(const char* behind);
   bool in_object() const;
 
   const char* at_ = nullptr;
@@ -38,6 +50,8 @@ class Validator {
   const char* problem_ = nullptr;
   std::size_t depth_ = 0;
   std::size_t depth_max_ = 0;
+  std::vector<Note>* notes_ = nullptr;
+  std::uint32_t open_notes_[2] = {};    ///< the member whose value is being read, by depth
   std::vector<std::uint64_t> objects_;  ///< bit d: the container at depth d is an object
 };
 

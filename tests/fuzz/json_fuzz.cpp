@@ -122,6 +122,34 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
 }
 
+/// The outline of a valid text is what `fields` says of it and of its members.
+void check_outline(JsonReader& reader, std::string_view text, const Current& current) {
+  const auto outline = reader.outline(text, kDepthMax);
+  require(outline.has_value(), "a valid text has an outline", current);
+  const std::vector<peal::JsonMember> members = **outline;
+  const auto top = reader.fields(text);
+  if (top.has_error()) return require(members.empty(), "only objects have members", current);
+  std::vector<std::pair<std::string, std::string_view>> fields;
+  for (const peal::JsonField& field : **top)
+    fields.emplace_back(field.key, field.raw);
+  std::size_t next = 0;
+  const auto same = [&](std::string_view key, std::string_view raw) {
+    require(next < members.size() && members[next].key == key && members[next].raw == raw &&
+                members[next].raw.data() == raw.data(),
+            "the outline and the fields agree", current);
+    return next++;
+  };
+  for (const auto& [key, raw] : fields) {
+    const std::size_t parent = same(key, raw);
+    if (raw.front() != '{') continue;
+    for (const peal::JsonField& field : **reader.fields(raw)) {
+      same(field.key, field.raw);
+      require(members[next - 1].parent == parent, "a member knows where it is", current);
+    }
+  }
+  require(next == members.size(), "the outline has nothing else", current);
+}
+
 void compare(JsonReader& reader, simdjson::dom::parser& oracle, const Current& current) {
   const Exact input(current.input);
   const bool valid = reader.validate(input.view(), kDepthMax).has_value();
@@ -135,10 +163,13 @@ void compare(JsonReader& reader, simdjson::dom::parser& oracle, const Current& c
     // Nothing that was not validated may bring the walkers down either.
     (void)reader.fields(input.view());
     (void)reader.elements(input.view());
+    require(reader.outline(input.view(), kDepthMax).has_error(), "an outline is of valid text",
+            current);
     (void)JsonReader::as_string(input.view());
     (void)JsonReader::as_uint(input.view());
     return;
   }
+  check_outline(reader, input.view(), current);
   std::string once;
   rebuild(reader, trimmed(input.view()), once, current);
   require(reader.validate(once, kDepthMax).has_value(), "what was rebuilt is valid", current);

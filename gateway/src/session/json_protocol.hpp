@@ -29,7 +29,8 @@ class JsonProtocol final : public Protocol {
  private:
   using Failure = std::optional<Error>;
 
-  Failure decode_payload(std::string_view raw, Command& command);
+  Failure decode_payload(const std::vector<JsonMember>& members, const JsonMember* payload,
+                         Command& command);
   Failure decode_field(const JsonField& field, Command& command);
   Failure decode_publish_field(const JsonField& field, Command& command);
   Failure decode_subscription_field(const JsonField& field, Command& command);
@@ -43,7 +44,6 @@ class JsonProtocol final : public Protocol {
 
   const Limits limits_;
   JsonReader reader_;
-  std::vector<JsonField> payload_;  ///< a copy: the reader's own list is needed for nested objects
   std::deque<std::string> arena_;
   bool has_message_ = false;
   bool has_sequence_ = false;

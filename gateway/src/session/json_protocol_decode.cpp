@@ -34,6 +34,11 @@ Error missing(std::string_view field, Action action) {
                                               " needs the field " + std::string(field));
 }
 
+char first_byte(std::string_view json) {
+  const auto at = json.find_first_not_of(" \t\r\n");
+  return at == std::string_view::npos ? '\0' : json[at];
+}
+
 std::optional<Error> read_bool(const JsonField& field, bool& target) {
   const auto value = JsonReader::as_bool(field.raw);
   if (!value) return wrong(field.key, "true or false");
@@ -65,33 +70,36 @@ std::optional<CommandError> JsonProtocol::decode(std::string_view message, Comma
                                            "the command is larger than limits.command_bytes_max")};
   }
   // A message may be json_depth_max deep, and is itself two deep in the command.
-  if (const auto valid = reader_.validate(message, limits_.json_depth_max + 2); valid.has_error()) {
-    return diagnose(reader_, message, valid.error(), limits_.json_depth_max);
+  const auto outline = reader_.outline(message, limits_.json_depth_max + 2);
+  if (outline.has_error()) {
+    return diagnose(reader_, message, outline.error(), limits_.json_depth_max);
   }
-  const auto fields = reader_.fields(message);
-  if (fields.has_error()) {
+  const std::vector<JsonMember>& members = **outline;
+  // The last one of a name counts, as in JavaScript.
+  const JsonMember* id = nullptr;
+  const JsonMember* action = nullptr;
+  const JsonMember* payload = nullptr;
+  for (const JsonMember& member : members) {
+    if (member.parent != JsonMember::kOutermost) continue;
+    if (member.key == "id") id = &member;
+    if (member.key == "action") action = &member;
+    if (member.key == "payload") payload = &member;
+  }
+  if (members.empty() && first_byte(message) != '{') {
     return CommandError{std::nullopt,
                         fail(ErrorCode::command_invalid, "a command is a JSON object")};
   }
-  std::string_view id;
-  std::string_view action;
-  std::string_view payload;
-  for (const JsonField& field : **fields) {
-    if (field.key == "id") id = field.raw;
-    if (field.key == "action") action = field.raw;
-    if (field.key == "payload") payload = field.raw;
-  }
-  if (!id.empty()) {
-    const auto number = JsonReader::as_uint(id);
+  if (id != nullptr) {
+    const auto number = JsonReader::as_uint(id->raw);
     if (!number || *number == 0)
       return CommandError{std::nullopt, wrong("id", "a positive integer")};
     command.id = *number;
   }
   const auto refuse = [&](Error error) { return CommandError{command.id, std::move(error)}; };
-  if (action.empty()) {
+  if (action == nullptr) {
     return refuse(fail(ErrorCode::command_invalid, "a command needs the field action"));
   }
-  const auto name = string(action);
+  const auto name = string(action->raw);
   if (!name) return refuse(wrong("action", "a string"));
   const auto* known = std::ranges::find(kActions, *name, &ActionName::name);
   if (known == kActions.end()) {
@@ -102,26 +110,17 @@ std::optional<CommandError> JsonProtocol::decode(std::string_view message, Comma
                                             : "there is no action \"" + std::string(*name) + '"'));
   }
   command.action = known->action;
-  if (auto error = decode_payload(payload, command)) return refuse(std::move(*error));
+  if (auto error = decode_payload(members, payload, command)) return refuse(std::move(*error));
   return std::nullopt;
 }
 
-JsonProtocol::Failure JsonProtocol::decode_payload(std::string_view raw, Command& command) {
-  if (!raw.empty()) {
-    if (raw.front() != '{') return wrong("payload", "an object");
-    const auto fields = reader_.fields(raw);
-    if (fields.has_error()) return wrong("payload", "an object");
-    // Nested objects (since, expect) use the reader again; keys with escapes die then, but none
-    // that has a meaning here contains any unless the client chose to escape it: those are read
-    // first.
-    payload_.assign((*fields)->begin(), (*fields)->end());
-    for (JsonField& field : payload_) {
-      const bool borrowed =
-          field.key.data() >= raw.data() && field.key.data() < raw.data() + raw.size();
-      if (!borrowed) field.key = arena_.emplace_back(field.key);
-    }
-    for (const JsonField& field : payload_) {
-      if (auto error = decode_field(field, command)) return error;
+JsonProtocol::Failure JsonProtocol::decode_payload(const std::vector<JsonMember>& members,
+                                                   const JsonMember* payload, Command& command) {
+  if (payload != nullptr) {
+    if (payload->raw.front() != '{') return wrong("payload", "an object");
+    const auto parent = static_cast<std::uint32_t>(payload - members.data());
+    for (std::size_t i = parent + 1; i < members.size() && members[i].parent == parent; ++i) {
+      if (auto error = decode_field({members[i].key, members[i].raw}, command)) return error;
     }
   }
   return check(command);

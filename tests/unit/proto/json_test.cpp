@@ -190,6 +190,48 @@ TEST(JsonFieldsTest, UnvalidatedTextIsRefusedOrReadButNeverOverrun) {
   }
 }
 
+TEST(JsonOutlineTest, GivesTwoLevelsOfMembersInOneWalk) {
+  const std::string text =
+      " { \"a\" : {\"x\" : [ 1 , {\"deep\":2} ] ,\"\\u0079\":{} } ,\"list\":[{\"in\":1},2], "
+      "\"a\":1e400 , \"s\":\"]},:\\\"\",\"e\":{}\n}\t";
+  JsonReader reader;
+  const auto outline = reader.outline(text);
+  ASSERT_TRUE(outline);
+  const std::vector<JsonMember>& m = **outline;
+  ASSERT_EQ(m.size(), 7U);
+  EXPECT_EQ(m[0].key, "a");
+  EXPECT_EQ(m[0].raw, R"({"x" : [ 1 , {"deep":2} ] ,"\u0079":{} })");
+  EXPECT_EQ(m[0].parent, JsonMember::kOutermost);
+  EXPECT_EQ(m[1].key, "x");
+  EXPECT_EQ(m[1].raw, R"([ 1 , {"deep":2} ])");
+  EXPECT_EQ(m[1].parent, 0U);
+  EXPECT_EQ(m[2].key, "y");
+  EXPECT_EQ(m[2].raw, "{}");
+  EXPECT_EQ(m[2].parent, 0U);
+  EXPECT_EQ(m[3].key, "list");
+  EXPECT_EQ(m[3].raw, R"([{"in":1},2])");
+  EXPECT_EQ(m[4].raw, "1e400");
+  EXPECT_EQ(m[5].raw, R"("]},:\"")");
+  EXPECT_EQ(m[6].raw, "{}");
+  EXPECT_EQ(m[6].parent, JsonMember::kOutermost);
+}
+
+TEST(JsonOutlineTest, IsEmptyForWhatIsNoObjectAndRefusesWhatIsInvalid) {
+  JsonReader reader;
+  for (const char* text : {"[{\"a\":1}]", "1", "\"{}\"", " {} ", "[[{\"a\":{\"b\":1}}]]"}) {
+    const auto outline = reader.outline(text);
+    ASSERT_TRUE(outline) << text;
+    EXPECT_TRUE((*outline)->empty()) << text;
+  }
+  for (const char* text :
+       {"", "{", "{\"a\"}", "{\"a\":1,}", "{\"a\":\"\xff\"}", "{\"a\":{\"b\":tru}}"}) {
+    const auto outline = reader.outline(text);
+    ASSERT_TRUE(outline.has_error()) << text;
+    EXPECT_EQ(outline.error().code, ErrorCode::message_invalid);
+  }
+  EXPECT_TRUE(reader.outline("{\"a\":[1]}", 1).has_error());
+}
+
 TEST(JsonElementsTest, GivesRawElements) {
   JsonReader reader;
   const auto elements = reader.elements(" [ 1 , \"a,b\" ,[2,3],{\"x\":[]} , null ] ");

@@ -21,6 +21,14 @@ struct JsonField {
   std::string_view raw;
 };
 
+/// A member of an object, or of an object that is itself a member of it.
+struct JsonMember {
+  static constexpr std::uint32_t kOutermost = 0xffffffff;
+  std::string_view key;               ///< unescaped
+  std::string_view raw;               ///< the value's bytes in the input
+  std::uint32_t parent = kOutermost;  ///< index of the member that it is in
+};
+
 class JsonReader {
  public:
   JsonReader();
@@ -29,6 +37,12 @@ class JsonReader {
 
   /// Whether `text` is one whole valid JSON value no deeper than `depth_max`.
   Result<void> validate(std::string_view text, std::size_t depth_max = 1024);
+
+  /// As `validate`, and the members of the object `text` with those of its members that are
+  /// objects, in order, duplicates included, all in one walk. Empty for what is no object. Lives
+  /// until the next `outline`; the raws as long as `text`.
+  Result<const std::vector<JsonMember>*> outline(std::string_view text,
+                                                 std::size_t depth_max = 1024);
 
   /// The top-level fields of the object `text`, in order, duplicates included. `text` must have
   /// passed `validate` (or be a `raw` of one that has). The vector and its keys live until the next
