@@ -17,7 +17,9 @@ const Epoch kEpoch = *Epoch::parse("aB3dE6gH");
 class Recorder : public OperationSink {
  public:
   std::ostringstream out;
-  void on_watch(bus::Alias a, std::string_view c) override { out << "watch " << alias(a) << c << "\n"; }
+  void on_watch(bus::Alias a, std::string_view c) override {
+    out << "watch " << alias(a) << c << "\n";
+  }
   void on_unwatch(bus::Alias a) override { out << "unwatch " << alias(a) << "\n"; }
   void on_publish(const bus::PublishRequest& r) override {
     out << "publish " << r.id << " " << r.channel << " " << text(r.publication);
@@ -27,9 +29,9 @@ class Recorder : public OperationSink {
     out << "\n";
   }
   void on_read(const bus::ReadRequest& r) override {
-    out << "read " << r.id << " " << r.channel << " mode=" << static_cast<int>(r.mode) << " epoch="
-        << (r.epoch ? r.epoch->view() : "none") << " after=" << r.after.value << " limit=" << r.limit
-        << " bytes=" << r.bytes << "\n";
+    out << "read " << r.id << " " << r.channel << " mode=" << static_cast<int>(r.mode)
+        << " epoch=" << (r.epoch ? r.epoch->view() : "none") << " after=" << r.after.value
+        << " limit=" << r.limit << " bytes=" << r.bytes << "\n";
   }
   void on_delivery(const bus::Delivery& d) override {
     out << "delivery " << alias(d.alias) << d.epoch.view() << " " << text(d.publication) << "\n";
@@ -44,9 +46,10 @@ class Recorder : public OperationSink {
         << (p.last ? " last=" + p.last->to_string() : "") << error(p.error) << "\n";
   }
   void on_page(const bus::Page& p) override {
-    out << "page " << p.id << " " << head(p.head) << " (" << p.after.value << "," << p.to.value << "]"
-        << error(p.error);
-    for (const auto& item : p.publications) out << " | " << text(item);
+    out << "page " << p.id << " " << head(p.head) << " (" << p.after.value << "," << p.to.value
+        << "]" << error(p.error);
+    for (const auto& item : p.publications)
+      out << " | " << text(item);
     out << "\n";
   }
 
@@ -63,9 +66,10 @@ class Recorder : public OperationSink {
   }
   static std::string text(const PublicationView& p) {
     std::ostringstream s;
-    s << (p.kind == Kind::deletion ? "delete " : "") << "@" << p.offset.value << " t" << p.time_ms << " <"
-      << p.payload << ">";
-    for (const auto& part : {p.key, p.type, p.tags, p.source, p.origin}) s << "," << part;
+    s << (p.kind == Kind::deletion ? "delete " : "") << "@" << p.offset.value << " t" << p.time_ms
+      << " <" << p.payload << ">";
+    for (const auto& part : {p.key, p.type, p.tags, p.source, p.origin})
+      s << "," << part;
     s << "," << p.sequence.to_string() << "," << p.unknown_fields.size();
     return s.str();
   }
@@ -142,7 +146,8 @@ constexpr const char* kCommandsText =
     "publish 1 room:2 @0 t0 <1>,,,,,,0-0,0\n"
     "publish 2 room:2 @0 t0 <[2]>,,,,,,0-0,0\n"
     "publish 0 room:1 @0 t0 <\"quiet\">,,,,,,0-0,0\n"
-    "publish 9 room:1 delete @0 t1700000000000 <<b>hi</b>>,k,text/html,{\"a\":1},sensor,ann/s1,7-1,0"
+    "publish 9 room:1 delete @0 t1700000000000 "
+    "<<b>hi</b>>,k,text/html,{\"a\":1},sensor,ann/s1,7-1,0"
     " expect=aB3dE6gH-5 previous=0-0 idempotency=once\n"
     "read 10 room:1 mode=1 epoch=aB3dE6gH after=4 limit=100 bytes=65536\n"
     "unwatch 3.1 \n";
@@ -157,7 +162,8 @@ Message pushes() {
   w.also({9, 2});
   w.delivery({3, 1}, kEpoch, publication(13, "{}"));
   w.published({1, bus::Published::Status::ok, std::nullopt, false, std::nullopt, std::nullopt});
-  w.published({2, bus::Published::Status::ok, Position{kEpoch, {13}}, true, Sequence{0, 0}, std::nullopt});
+  w.published(
+      {2, bus::Published::Status::ok, Position{kEpoch, {13}}, true, Sequence{0, 0}, std::nullopt});
   w.published({9, bus::Published::Status::refused, Position{kEpoch, {13}}, false, std::nullopt,
                fail(ErrorCode::expectation_failed, "moved")});
   const std::vector<PublicationView> kept{publication(11, "a"), publication(12, "")};
@@ -179,7 +185,8 @@ constexpr const char* kPushesText =
     "published 9 1 aB3dE6gH-13 expectation_failed(moved)\n"
     "page 10 aB3dE6gH-13>2 (10,12] | @11 t0 <a>,,,,,,0-0,0 | @12 t0 <>,,,,,,0-0,0\n"
     "page 11 aB3dE6gH-13>2 (0,0] position_lost(gone)\n"
-    "delivery 3.1 00000000 delete @0 t1700000000000 <<b>hi</b>>,k,text/html,{\"a\":1},sensor,ann/s1,7-1,0\n";
+    "delivery 3.1 00000000 delete @0 t1700000000000 "
+    "<<b>hi</b>>,k,text/html,{\"a\":1},sensor,ann/s1,7-1,0\n";
 
 Message greeting() {
   Writer w;
@@ -256,8 +263,10 @@ TEST(BusWire, TheStampHelloAndRefusalComeBack) {
 }
 
 TEST(BusWire, GoldenVectorsAreWhatWeWriteToTheByte) {
-  const std::vector<std::pair<std::string, Message>> examples = {
-      {"commands", commands()}, {"pushes", pushes()}, {"hello", greeting()}, {"refusal", refusal()}};
+  const std::vector<std::pair<std::string, Message>> examples = {{"commands", commands()},
+                                                                 {"pushes", pushes()},
+                                                                 {"hello", greeting()},
+                                                                 {"refusal", refusal()}};
   const auto folder = vectors();
   ASSERT_FALSE(folder.empty());
   for (const auto& [name, message] : examples) {
@@ -276,8 +285,9 @@ TEST(BusWire, AWriterIsEmptyAfterCloseAndWritesTheSameAgain) {
     w.delivery({2, 0}, Epoch(), publication(0, "y"));
     EXPECT_FALSE(w.empty());
     EXPECT_EQ(w.numbered(), 2U);
-    EXPECT_EQ(read_back(Direction::to_peer, w.close({})),
-              "delivery 1.1 aB3dE6gH @5 t0 <x>,,,,,,0-0,0\ndelivery 2.0 00000000 @0 t0 <y>,,,,,,0-0,0\n");
+    EXPECT_EQ(
+        read_back(Direction::to_peer, w.close({})),
+        "delivery 1.1 aB3dE6gH @5 t0 <x>,,,,,,0-0,0\ndelivery 2.0 00000000 @0 t0 <y>,,,,,,0-0,0\n");
     EXPECT_TRUE(w.empty());
   }
 }
@@ -327,7 +337,8 @@ TEST(BusWire, TruncatedAndLengthenedFramesAreErrors) {
     EXPECT_NE(read_back(Direction::to_peer, {good.header, good.body.substr(0, i)}).find("error"),
               std::string::npos);
   }
-  EXPECT_NE(read_back(Direction::to_peer, {good.header, good.body + "x"}).find("error"), std::string::npos);
+  EXPECT_NE(read_back(Direction::to_peer, {good.header, good.body + "x"}).find("error"),
+            std::string::npos);
   EXPECT_NE(read_back(Direction::to_peer, {std::string(100, '\xff'), ""}).find("error"),
             std::string::npos);
 }
