@@ -46,6 +46,8 @@ struct GrowingBody {
 };
 
 constexpr std::size_t kLastChunkBytes = 5;
+/// Beast throws at a field of 64 KB, and a connection holds no more of what is unfinished.
+constexpr std::size_t kHeaderBytesMost = 32 * 1024;
 
 using Parser = beast::request_parser<GrowingBody>;
 
@@ -73,7 +75,10 @@ std::string_view Request::header(std::string_view name) const {
 }
 
 struct HttpMachine::Impl {
-  explicit Impl(const Limits& its_limits) : limits(its_limits) { restart(); }
+  explicit Impl(Limits its_limits) : limits(its_limits) {
+    limits.header_bytes_max = std::min(limits.header_bytes_max, kHeaderBytesMost);
+    restart();
+  }
 
   void restart() {
     parser.emplace();
@@ -112,7 +117,7 @@ struct HttpMachine::Impl {
     return std::nullopt;
   }
 
-  const Limits limits;
+  Limits limits;
   std::optional<Parser> parser;
   Request request;
   bool continue_told = false;
@@ -133,13 +138,19 @@ HttpMachine::Step HttpMachine::feed(std::string_view bytes) {
     if (parser.is_header_done() && parser.chunked() && rest.size() < kLastChunkBytes) break;
     const std::size_t taken = parser.put(boost::asio::buffer(rest.data(), rest.size()), error);
     step.consumed += taken;
-    if (error == beast::error::need_more) break;
+    if (error == beast::error::need_more) {
+      // Beast bounds a request's header, but neither a chunk's (its extensions) nor the trailer.
+      if (rest.size() - taken > impl_->limits.header_bytes_max)
+        step.error = error_of(beast::make_error_code(beast::error::header_limit), impl_->limits);
+      break;
+    }
     if (error) {
       step.error = error_of(error, impl_->limits);
       return step;
     }
     if (taken == 0) break;
   }
+  if (step.error) return step;
   if (parser.is_done()) {
     step.error = impl_->read_request();
     if (!step.error) step.request = &impl_->request;

@@ -29,6 +29,10 @@ class TimerWheel {
   template <class Fire>
   void advance(Tick now, Fire&& fire) {
     while (current_ != now + 1) {
+      if (size_ == 0) {
+        current_ = now + 1;
+        return;
+      }
       const std::uint32_t slot = current_ % kSlots;
       collect_due(slot, current_);
       ++current_;

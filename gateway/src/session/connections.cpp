@@ -39,7 +39,8 @@ Connection* Connections::find(std::uint32_t index, std::uint32_t generation) {
 
 void Connections::set_now(std::chrono::steady_clock::time_point now) {
   const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(now - start_);
-  now_ms_ = static_cast<std::uint32_t>(passed.count()) + 1;
+  life_ms_ = static_cast<std::uint64_t>(passed.count()) + 1;
+  now_ms_ = static_cast<std::uint32_t>(life_ms_);
   outlet_.set_now(now_ms_);
   handshakes_ = 0;
 }
@@ -94,10 +95,8 @@ void Connections::add(int fd) {
 }
 
 void Connections::schedule(Connection& connection, std::chrono::milliseconds after) {
-  const auto ticks = (now_ms_ + static_cast<std::uint32_t>(after.count())) /
-                         static_cast<std::uint32_t>(kTick.count()) +
-                     1;
-  wheel_.schedule(connection.index, ticks);
+  wheel_.schedule(connection.index,
+                  tick_at(life_ms_ + static_cast<std::uint64_t>(after.count())) + 1);
 }
 
 void Connections::on_event(const LoopEvent& event) {
@@ -354,8 +353,7 @@ void Connections::end_turn() {
 }
 
 void Connections::tick() {
-  const auto now = now_ms_ / static_cast<std::uint32_t>(kTick.count());
-  wheel_.advance(now, [&](std::uint32_t index) {
+  wheel_.advance(tick_at(life_ms_), [&](std::uint32_t index) {
     Connection& connection = table_.at(index);
     if (connection.state == State::dead) return;
     if (connection.state == State::handshake || connection.state >= State::closing)
@@ -391,8 +389,8 @@ std::chrono::milliseconds Connections::until_next_deadline() const {
     const auto left = static_cast<std::int32_t>(next_expiry_ms_ - now_ms_);
     return std::clamp(std::chrono::milliseconds(left), std::chrono::milliseconds(1), kLongest);
   }
-  const auto now = now_ms_ / static_cast<std::uint32_t>(kTick.count());
-  const auto ticks = wheel_.ticks_to_next(now + 1, static_cast<std::uint32_t>(kLongest / kTick));
+  const auto ticks =
+      wheel_.ticks_to_next(tick_at(life_ms_) + 1, static_cast<std::uint32_t>(kLongest / kTick));
   return std::min(kLongest, kTick * (ticks + 1));
 }
 

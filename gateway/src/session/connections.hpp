@@ -96,7 +96,7 @@ class Connections final : public OutletOwner {
   void end_later(Connection& connection) {
     ending_.emplace_back(connection.index, generation(connection));
   }
-  std::uint32_t now_s() const { return now_ms_ / 1000; }
+  std::uint32_t now_s() const { return static_cast<std::uint32_t>(life_ms_ / 1000); }
 
  private:
   static constexpr std::size_t kBufferBytes = 64 * 1024;
@@ -121,6 +121,9 @@ class Connections final : public OutletOwner {
   void make_ready(Connection& connection);
   void watch(Connection& connection);
   void expire_queues();
+  TimerWheel::Tick tick_at(std::uint64_t life_ms) const {
+    return static_cast<TimerWheel::Tick>(life_ms / static_cast<std::uint64_t>(kTick.count()));
+  }
 
   Loop& loop_;
   ConnectionOwner& owner_;
@@ -141,7 +144,9 @@ class Connections final : public OutletOwner {
   SlowReason slow_reason_ = SlowReason::bytes;
   std::size_t handshakes_ = 0;  ///< this turn
   std::chrono::steady_clock::time_point start_;
-  std::uint32_t now_ms_ = 1;
+  /// Ticks and seconds come of the whole time: divided, a count that wraps (after 50 days) jumps.
+  std::uint64_t life_ms_ = 1;
+  std::uint32_t now_ms_ = 1;  ///< its low bits, for differences
   std::uint32_t next_expiry_ms_ = 0;
 };
 

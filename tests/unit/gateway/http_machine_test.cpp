@@ -113,6 +113,29 @@ TEST(HttpMachine, NamesTheLimitThatIsHit) {
   EXPECT_EQ(chunked.error->code, ErrorCode::body_too_large);
 }
 
+TEST(HttpMachine, TakesNoHeaderThatItsParserCantHold) {
+  Limits limits;
+  limits.header_bytes_max = 1'000'000;
+  Feeder feeder(limits);
+  feeder.feed("GET / HTTP/1.1\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n");
+  ASSERT_TRUE(feeder.error);
+  EXPECT_EQ(feeder.error->code, ErrorCode::header_too_large);
+}
+
+TEST(HttpMachine, HoldsNoChunkHeaderOrTrailerAboveTheLimit) {
+  Limits limits;
+  limits.header_bytes_max = 200;
+  const std::string begin = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string& part : {begin + "5;", begin + "5\r\nhello\r\n0\r\nX: "}) {
+    Feeder feeder(limits);
+    feeder.feed(part);
+    for (int i = 0; i < 30 && !feeder.error; ++i)
+      feeder.feed("0123456789");
+    ASSERT_TRUE(feeder.error) << part;
+    EXPECT_EQ(feeder.error->code, ErrorCode::header_too_large);
+  }
+}
+
 TEST(HttpMachine, TellsThatTheClientWaitsForA100Once) {
   Feeder feeder;
   feeder.feed("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");

@@ -313,5 +313,61 @@ TEST_F(SessionTraps, WhatIsNotBuiltYetSaysSo) {
       std::string::npos);
 }
 
+TEST_F(SessionTraps, AChunkHeaderWithoutEndDoesNotKeepTheShardBusy) {
+  gateway_.start();
+  SocketClient client(gateway_.port());
+  client.send_bytes(
+      "POST /command HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5;" +
+      std::string(60'000, 'x'));
+  const std::string answer = client.request(std::string(60'000, 'x'));
+  EXPECT_NE(answer.find("header_too_large"), std::string::npos);
+}
+
+/// Connections on a clock of the test's own.
+class ConnectionsClock : public testing::Test, public gateway::ConnectionOwner {
+ protected:
+  using Connection = gateway::Connection;
+  void on_input(Connection&, std::span<char>& input) override { input = {}; }
+  bool paused(const Connection&) const override { return false; }
+  void on_resumed(Connection&) override {}
+  void on_timer(Connection&) override { ++timers; }
+  bool on_peer_ended(Connection&) override { return false; }
+  void on_too_slow(Connection&, gateway::SlowReason) override {}
+  void on_gone(Connection&) override {}
+
+  void turn(std::chrono::steady_clock::duration passed) {
+    connections.set_now(begin + passed);
+    connections.tick();
+    connections.end_turn();
+  }
+
+  const std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
+  int timers = 0;
+  Limits limits;
+  gateway::Loop loop;
+  gateway::GatewayProbe probe;
+  gateway::Connections connections{loop, *this, limits, nullptr, probe, runtime::Logger()};
+};
+
+TEST_F(ConnectionsClock, GoesOnWhereACountOfMillisecondsWraps) {
+  const auto wrap = milliseconds(std::uint64_t{1} << 32U);
+  auto listener = gateway::open_listeners("127.0.0.1:0", 1);
+  ASSERT_TRUE(listener.has_value());
+  const auto port = listener->address.substr(listener->address.rfind(':') + 1);
+  turn(wrap - std::chrono::seconds(5));
+  SocketClient client(static_cast<std::uint16_t>(std::stoi(port)));
+  ASSERT_TRUE(eventually([&] {
+    connections.accept_some(listener->sockets[0].get());
+    return connections.alive() == 1;
+  }));
+  const std::uint32_t before = connections.now_s();
+  for (int seconds = -5; seconds < 4; ++seconds)
+    turn(wrap + std::chrono::seconds(seconds));
+  EXPECT_EQ(timers, 0) << "header_timeout is 10 s";
+  EXPECT_EQ(connections.now_s() - before, 8U);
+  turn(wrap + std::chrono::seconds(6));
+  EXPECT_EQ(timers, 1);
+}
+
 }  // namespace
 }  // namespace peal::test
