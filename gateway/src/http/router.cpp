@@ -1,5 +1,6 @@
 #include "http/router.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "http/handshake.hpp"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::string_view kChannels = "/channels/";
 constexpr std::size_t kIdempotencyKeyBytesMax = 255;
+constexpr std::size_t kContentTypeBytesMax = 255;
 constexpr std::size_t kRefusalsLoggedMax = 64;
 
 Response method_not_allowed(std::string_view allowed) {
@@ -24,6 +26,12 @@ Response method_not_allowed(std::string_view allowed) {
 /// "application/json; charset=utf-8" -> "application/json"
 std::string_view media_type(std::string_view content_type) {
   return trim(content_type.substr(0, content_type.find(';')));
+}
+
+/// Fit to be told to every subscriber as a type.
+bool plain(std::string_view content_type) {
+  return content_type.size() <= kContentTypeBytesMax &&
+         std::ranges::all_of(content_type, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 bool json_type(std::string_view type) {
@@ -162,6 +170,10 @@ void Router::publish(const Request& request, Call call) {
                   fail(ErrorCode::request_invalid, "Idempotency-Key has more than 255 bytes"));
   }
   const std::string_view content_type = request.header("Content-Type");
+  if (!plain(content_type)) {
+    return refuse(call, fail(ErrorCode::request_invalid,
+                             "Content-Type is not printable ASCII of at most 255 bytes"));
+  }
   const std::string_view type = media_type(content_type);
   if (json_type(type) || form_type(type)) {
     const auto valid = reader_.validate(request.body, shared_->limits.json_depth_max);

@@ -40,7 +40,7 @@ void append_base64(std::string& out, std::string_view bytes) {
 void append_content(std::string& out, const PublicationView& publication) {
   if (!publication.key.empty()) {
     out += R"(,"key":)";
-    append_json_string(out, publication.key);
+    append_json_text(out, publication.key);
   }
   if (publication.kind == Kind::deletion) out += R"(,"delete":true)";
   if (publication.type.empty()) {
@@ -53,7 +53,7 @@ void append_content(std::string& out, const PublicationView& publication) {
     return;
   }
   out += R"(,"type":)";
-  append_json_string(out, publication.type);
+  append_json_text(out, publication.type);  // as another process saw fit
   if (websocket::valid_utf8(publication.payload)) {
     out += R"(,"text":)";
     append_json_string(out, publication.payload);

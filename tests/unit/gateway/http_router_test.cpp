@@ -126,6 +126,19 @@ TEST_F(RouterTest, AnswersEveryPathAndMethod) {
   EXPECT_EQ(gateway.metric("peal_http_face_requests_total{face=\"channels\"}"), 6);
 }
 
+TEST_F(RouterTest, TellsSubscribersOnlyTypesThatAreText) {
+  gateway.start();
+  SocketClient reader(gateway.port());
+  reader.upgrade();
+  reader.subscribe("room");
+  EXPECT_EQ(status(ask("POST", "/channels/room", "hi", "Content-Type: text/\xff\r\n")), 400U);
+  const std::string longest = "Content-Type: text/" + std::string(250, 'x') + "\r\n";
+  EXPECT_EQ(status(ask("POST", "/channels/room", "hi", "Content-Type: text/plain;" + longest)),
+            400U);
+  EXPECT_EQ(status(ask("POST", "/channels/room", "hi", longest)), 200U);
+  EXPECT_NE(reader.receive().find(R"("text":"hi"})"), std::string::npos);
+}
+
 TEST_F(RouterTest, TakesOneCommandAtATime) {
   gateway.start();
   const auto command = [&](std::string_view text) { return ask("POST", "/command", text); };
