@@ -61,7 +61,8 @@ std::uint32_t Hub::join(Connection& connection, std::string_view name) {
   Channel& channel = found == kNone ? make(name) : *channels_[found];
   if (channel.unwatched) ++generations_[channel.number];  // refused this turn: try anew
   if (found == kNone || channel.unwatched) {
-    channel.unwatched = channel.live = false;
+    channel.unwatched = channel.live = channel.reading =
+        false;  // a read under way was the old one's
     port_->watch(alias_of(channel), channel.name);
   }
   const std::uint32_t slot = connection.subscriptions.add(

@@ -162,8 +162,11 @@ void Sessions::publish_many(Connection& connection, const Command& command) {
     }
     const auto owned = std::make_shared<OwnedPublish>(request);
     PublishQuestion question{principal, ref(connection), owned->channel, owned->publication};
+    connection.cold_part().asked.push_back(owned->channel);
     ask([&](HookCompletion completion) { config_.hooks.publish(question, std::move(completion)); },
         [this, owned, asked](Result<std::shared_ptr<const Principal>> answer) {
+          Connection* session = hook_answered(asked.connection, asked.generation, owned->channel);
+          if (session != nullptr) connections_.resume(*session);
           Asked settled = asked;
           if (!answer) return settle(settled, refused(answer.error()));
           if (!bus_state_.linked) return settle(settled, refused(unavailable()));
@@ -224,6 +227,15 @@ void Sessions::ask(const std::function<void(HookCompletion)>& question, Answer t
   }
 }
 
+Connection* Sessions::hook_answered(std::uint32_t index, std::uint32_t generation,
+                                    std::string_view channel) {
+  Connection* session = connections_.find(index, generation);
+  if (session == nullptr || session->state != Connection::State::open) return nullptr;
+  std::vector<std::string>& asked = session->cold->asked;
+  asked.erase(std::find(asked.begin(), asked.end(), channel));
+  return session;
+}
+
 void Sessions::ask_for(Connection& connection, std::optional<std::uint64_t> id,
                        std::string_view channel,
                        const std::function<void(HookCompletion)>& question,
@@ -233,10 +245,8 @@ void Sessions::ask_for(Connection& connection, std::optional<std::uint64_t> id,
   ask(question, [this, index = connection.index, generation = connections_.generation(connection),
                  id, name = std::string(channel),
                  allowed = std::move(allowed)](Result<std::shared_ptr<const Principal>> answer) {
-    Connection* session = connections_.find(index, generation);
-    if (session == nullptr || session->state != Connection::State::open) return;
-    std::vector<std::string>& asked = session->cold->asked;
-    asked.erase(std::find(asked.begin(), asked.end(), name));
+    Connection* session = hook_answered(index, generation, name);
+    if (session == nullptr) return;
     if (answer)
       allowed(*session, std::move(*answer));
     else

@@ -138,6 +138,9 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   void ask_for(Connection& connection, std::optional<std::uint64_t> id, std::string_view channel,
                const std::function<void(HookCompletion)>& question,
                std::function<void(Connection&, std::shared_ptr<const Principal>)> allowed);
+  /// The session, if it still is one, whose command on `channel` waited for a hook no longer.
+  Connection* hook_answered(std::uint32_t index, std::uint32_t generation,
+                            std::string_view channel);
   SessionRef ref(const Connection& connection) const;
 
   const ShardConfig& config_;

@@ -1,6 +1,7 @@
 // Hooks, tokens and rules: who may do what, asked now or later, from any thread.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -108,6 +109,43 @@ TEST_F(SessionHooks, CommandsOfAChannelKeepTheirOrderWhileAHookThinks) {
   EXPECT_NE(client.receive().find(R"("id":3,"error")"), std::string::npos);
   waiting[0].allow();
   EXPECT_EQ(client.receive(), R"({"id":1,"result":{}})");
+}
+
+TEST_F(SessionHooks, APublishToManyKeepsItsPlaceInEachOfItsChannels) {
+  std::mutex mutex;
+  std::map<std::string, HookCompletion> waiting;
+  gateway_.config.hooks.publish = [&](gateway::PublishQuestion question,
+                                      HookCompletion completion) {
+    const std::lock_guard lock(mutex);
+    waiting.emplace(question.channel + std::string(question.publication.payload), completion);
+  };
+  const auto asked = [&](std::size_t count) {
+    return eventually([&] {
+      const std::lock_guard lock(mutex);
+      return waiting.size() == count;
+    });
+  };
+  const auto allow = [&](const std::string& which) {
+    const std::lock_guard lock(mutex);
+    waiting.at(which).allow();
+  };
+  SocketClient client = open();
+  SocketClient reader(gateway_.port());
+  reader.upgrade();
+  reader.subscribe("b");
+  client.send_text(R"({"id":1,"action":"publish","payload":{"channels":["a","b"],"message":1}})");
+  client.send_text(R"({"id":2,"action":"publish","payload":{"channel":"b","message":2}})");
+  ASSERT_TRUE(asked(2));
+  EXPECT_TRUE(client.quiet_for(std::chrono::milliseconds(50)));
+  EXPECT_TRUE(asked(2)) << "the second publish on b waits for the first";
+  allow("b1");
+  ASSERT_TRUE(asked(3));
+  allow("b2");
+  EXPECT_EQ(client.receive(), R"({"id":2,"result":{}})");
+  EXPECT_EQ(reader.receive(), R"({"event":"message","channel":"b","message":1})");
+  EXPECT_EQ(reader.receive(), R"({"event":"message","channel":"b","message":2})");
+  allow("a1");
+  EXPECT_NE(client.receive().find(R"({"id":1,"result":)"), std::string::npos);
 }
 
 TEST_F(SessionHooks, AConnectHookGivesTheSessionItsPrincipal) {
