@@ -1,9 +1,10 @@
 """Three gateways and a broker: every client of every gateway hears; clients stay while the broker is away."""
 
 import json
+import signal
 import time
 
-from lib.client import Control, Session, request
+from lib.client import Control, RawSocket, Session, request
 from lib.processes import Broker, slow_factor, until
 
 
@@ -68,3 +69,23 @@ def test_a_gateway_without_a_broker_is_alive_but_not_ready(cluster):
     with Control.of(f"ipc://{cluster.folder}/gateway-1.control") as control:
         assert control.call("stats")["metrics"]["peal_bus_linked"] == 0
         assert control.ask("publish", channel="a", message=1)["error"]["code"] == "broker_unavailable"
+
+
+def test_stopping_with_publishes_on_their_way_is_clean(cluster):
+    broker = cluster.broker()
+    gateway = cluster.gateway(flags=zmq_flags(broker))
+    broker.signal(signal.SIGSTOP)
+    peers = [RawSocket(gateway, shake_hands=False) for _ in range(5)]
+    for peer in peers:
+        peer.send(b"POST /channels/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n1")
+    with RawSocket(gateway) as session, Control(gateway) as control:
+        session.text({"id": 1, "action": "publish", "payload": {"channel": "a", "message": 1}})
+        session.text({"id": 2, "action": "subscribe", "payload": {"channel": "a"}})
+        control.socket.send_json({"action": "publish", "payload": {"channel": "a", "message": 1}})
+        until(lambda: gateway.metric("peal_http_face_requests_total", face="channels") == 5, "they are taken")
+        until(lambda: gateway.metric("peal_commands_total", action="publish") == 1, "so is the session's")
+        gateway.signal(signal.SIGTERM)
+        gateway.signal(signal.SIGTERM)
+        assert gateway.popen.wait(20 * slow_factor()) in (0, 1)
+    for peer in peers:
+        peer.socket.close()
