@@ -8,7 +8,8 @@ constexpr std::uint64_t kFixed64Type = 1;
 constexpr std::uint64_t kTextType = 2;
 constexpr std::uint64_t kFixed32Type = 5;
 
-void write_error(DetailWriter& writer, std::uint32_t code_field, const std::optional<Error>& error) {
+void write_error(DetailWriter& writer, std::uint32_t code_field,
+                 const std::optional<Error>& error) {
   if (!error) return;
   writer.text(code_field, info(error->code).name);
   writer.text(code_field + 1, error->message);
@@ -33,7 +34,9 @@ bool read_epoch(std::optional<Epoch>& epoch, const DetailField& field) {
   return epoch.has_value();
 }
 
-bool fits_offset(std::uint64_t value) { return value <= kOffsetMax.value; }
+bool fits_offset(std::uint64_t value) {
+  return value <= kOffsetMax.value;
+}
 
 }  // namespace
 
@@ -138,13 +141,27 @@ bool decode_request(std::string_view detail, bus::PublishRequest& request) {
         if (field.number > 1) return false;
         p.kind = static_cast<Kind>(field.number);
         break;
-      case 2: p.key = field.text; break;
-      case 3: p.type = field.text; break;
-      case 4: p.tags = field.text; break;
-      case 5: p.source = field.text; break;
-      case 6: p.sequence.major = field.number; break;
-      case 7: p.sequence.minor = field.number; break;
-      case 8: p.origin = field.text; break;
+      case 2:
+        p.key = field.text;
+        break;
+      case 3:
+        p.type = field.text;
+        break;
+      case 4:
+        p.tags = field.text;
+        break;
+      case 5:
+        p.source = field.text;
+        break;
+      case 6:
+        p.sequence.major = field.number;
+        break;
+      case 7:
+        p.sequence.minor = field.number;
+        break;
+      case 8:
+        p.origin = field.text;
+        break;
       case 20:
         if (!read_epoch(expect_epoch, field)) return false;
         if (!request.expect) request.expect.emplace();
@@ -163,7 +180,9 @@ bool decode_request(std::string_view detail, bus::PublishRequest& request) {
         if (!request.previous) request.previous.emplace();
         request.previous->minor = field.number;
         break;
-      case 24: request.idempotency_key = field.text; break;
+      case 24:
+        request.idempotency_key = field.text;
+        break;
       default:
         // From the first unknown field to the end: what is known in there is repeated, not changed.
         if (p.unknown_fields.empty()) p.unknown_fields = detail.substr(field.start);
@@ -200,9 +219,14 @@ bool decode_read(std::string_view detail, bus::ReadRequest& request) {
         if (!fits_offset(field.number)) return false;
         request.after = {field.number};
         break;
-      case 4: request.limit = field.number; break;
-      case 5: request.bytes = field.number; break;
-      default: break;
+      case 4:
+        request.limit = field.number;
+        break;
+      case 5:
+        request.bytes = field.number;
+        break;
+      default:
+        break;
     }
   }
   return !reader.broken();
@@ -226,15 +250,26 @@ bool decode_head(std::string_view detail, bus::HeadNotice& notice) {
   Head head;
   while (reader.next(field)) {
     switch (field.id) {
-      case 1: notice.answer = field.number != 0; break;
+      case 1:
+        notice.answer = field.number != 0;
+        break;
       case 2:
         if (!read_epoch(epoch, field)) return false;
         break;
-      case 3: head.top = {field.number}; break;
-      case 4: head.floor = {field.number}; break;
-      case 5: read_error_code(notice.error, field.text); break;
-      case 6: read_error_message(notice.error, field.text); break;
-      default: break;
+      case 3:
+        head.top = {field.number};
+        break;
+      case 4:
+        head.floor = {field.number};
+        break;
+      case 5:
+        read_error_code(notice.error, field.text);
+        break;
+      case 6:
+        read_error_message(notice.error, field.text);
+        break;
+      default:
+        break;
     }
   }
   if (reader.broken() || !fits_offset(head.top.value) || head.floor > head.top) return false;
@@ -274,8 +309,12 @@ bool decode_outcome(std::string_view detail, bus::Published& outcome) {
       case 2:
         if (!read_epoch(epoch, field)) return false;
         break;
-      case 3: offset = {field.number}; break;
-      case 4: outcome.duplicate = field.number != 0; break;
+      case 3:
+        offset = {field.number};
+        break;
+      case 4:
+        outcome.duplicate = field.number != 0;
+        break;
       case 5:
         if (!outcome.last) outcome.last.emplace();
         outcome.last->major = field.number;
@@ -284,9 +323,14 @@ bool decode_outcome(std::string_view detail, bus::Published& outcome) {
         if (!outcome.last) outcome.last.emplace();
         outcome.last->minor = field.number;
         break;
-      case 7: read_error_code(outcome.error, field.text); break;
-      case 8: read_error_message(outcome.error, field.text); break;
-      default: break;
+      case 7:
+        read_error_code(outcome.error, field.text);
+        break;
+      case 8:
+        read_error_message(outcome.error, field.text);
+        break;
+      default:
+        break;
     }
   }
   if (reader.broken() || !fits_offset(offset.value)) return false;
@@ -316,14 +360,29 @@ bool decode_page(std::string_view detail, bus::Page& page, std::uint64_t& count)
         if (!read_epoch(epoch, field)) return false;
         page.head.epoch = *epoch;
         break;
-      case 2: page.head.top = {field.number}; break;
-      case 3: page.head.floor = {field.number}; break;
-      case 4: page.after = {field.number}; break;
-      case 5: page.to = {field.number}; break;
-      case 6: count = field.number; break;
-      case 7: read_error_code(page.error, field.text); break;
-      case 8: read_error_message(page.error, field.text); break;
-      default: break;
+      case 2:
+        page.head.top = {field.number};
+        break;
+      case 3:
+        page.head.floor = {field.number};
+        break;
+      case 4:
+        page.after = {field.number};
+        break;
+      case 5:
+        page.to = {field.number};
+        break;
+      case 6:
+        count = field.number;
+        break;
+      case 7:
+        read_error_code(page.error, field.text);
+        break;
+      case 8:
+        read_error_message(page.error, field.text);
+        break;
+      default:
+        break;
     }
   }
   return !reader.broken() && fits_offset(page.head.top.value) && fits_offset(page.after.value) &&

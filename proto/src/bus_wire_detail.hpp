@@ -1,7 +1,7 @@
 #pragma once
-// Protobuf fields written and read by hand, for the details inside a body frame: what is read stays a view
-// into the frame, so a batch of publications with attributes costs no allocation. Fields with a zero or
-// empty value are left out, as proto3 does, unless `always_number` says otherwise.
+// Protobuf fields written and read by hand, for the details inside a body frame: what is read stays
+// a view into the frame, so a batch of publications with attributes costs no allocation. Fields
+// with a zero or empty value are left out, as proto3 does, unless `always_number` says otherwise.
 
 #include <cstdint>
 #include <optional>

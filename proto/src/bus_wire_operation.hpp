@@ -1,6 +1,6 @@
 #pragma once
-// Which operations a frame of the bus may carry, which way they go, and which arrays each takes an entry
-// of. The schema (schema/bus.proto) says the same in prose.
+// Which operations a frame of the bus may carry, which way they go, and which arrays each takes an
+// entry of. The schema (schema/bus.proto) says the same in prose.
 
 #include <array>
 #include <cstdint>
@@ -39,11 +39,26 @@ inline constexpr std::array<OperationShape, kOperations> kShapes = {{
     {},
     {.known = true, .to_broker = true, .alias = true, .name = true},
     {.known = true, .to_broker = true, .alias = true},
-    {.known = true, .to_broker = true, .number = true, .name = true, .detail = true, .publication = true,
+    {.known = true,
+     .to_broker = true,
+     .number = true,
+     .name = true,
+     .detail = true,
+     .publication = true,
      .numbered = true},
-    {.known = true, .to_broker = true, .name = true, .detail = true, .publication = true, .numbered = true},
+    {.known = true,
+     .to_broker = true,
+     .name = true,
+     .detail = true,
+     .publication = true,
+     .numbered = true},
     {.known = true, .to_broker = true, .number = true, .name = true, .detail = true},
-    {.known = true, .alias = true, .detail = true, .publication = true, .epoch = true, .numbered = true},
+    {.known = true,
+     .alias = true,
+     .detail = true,
+     .publication = true,
+     .epoch = true,
+     .numbered = true},
     {.known = true, .alias = true},
     {.known = true, .alias = true, .detail = true},
     {.known = true, .number = true, .detail = true},

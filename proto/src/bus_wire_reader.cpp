@@ -24,7 +24,8 @@ std::uint64_t sum(const Field& field) {
 bool epoch_of(std::uint64_t number, Epoch& epoch) {
   if (number == 0) return true;
   std::array<char, Epoch::kSize> text{};
-  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(number >> (8 * i));
+  for (std::size_t i = 0; i < text.size(); ++i)
+    text[i] = static_cast<char>(number >> (8 * i));
   const auto parsed = Epoch::parse({text.data(), text.size()});
   if (parsed) epoch = *parsed;
   return parsed.has_value();
@@ -97,15 +98,17 @@ struct Reader::Impl {
   bool begin_page(bus::Page& page, std::uint64_t& count);
   bool take_item();
 
-  bus::Delivery current;        ///< what `also` repeats
+  bus::Delivery current;  ///< what `also` repeats
   bool have_delivery = false;
-  bus::Page page;               ///< being gathered
+  bus::Page page;  ///< being gathered
   std::uint64_t items_due = 0;
 };
 
-/// Every array must have exactly the entries that the runs take, and the body the bytes that they say.
+/// Every array must have exactly the entries that the runs take, and the body the bytes that they
+/// say.
 Result<void> Reader::Impl::check_shape() {
-  std::uint64_t aliases = 0, numbers = 0, names = 0, details = 0, publications = 0, epochs = 0, links = 0;
+  std::uint64_t aliases = 0, numbers = 0, names = 0, details = 0, publications = 0, epochs = 0,
+                links = 0;
   for (const std::uint32_t run : frame.runs()) {
     const std::uint32_t operation = run % 16;
     const std::uint64_t count = run / 16;
@@ -135,7 +138,8 @@ Result<void> Reader::Impl::check_shape() {
       !fits(frame.epoch(), epochs)) {
     return garbage("arrays of unequal length");
   }
-  if (sum(frame.name_bytes()) + sum(frame.detail_bytes()) + sum(frame.payload_bytes()) != body.size()) {
+  if (sum(frame.name_bytes()) + sum(frame.detail_bytes()) + sum(frame.payload_bytes()) !=
+      body.size()) {
     return garbage("the body has another size than its header says");
   }
   numbered = static_cast<std::uint32_t>(links);
@@ -231,18 +235,31 @@ bool Reader::Impl::walk_run(Operation operation, std::uint32_t count, OperationS
         break;
       }
       case Operation::publish:
-      case Operation::post: good = publish(operation, sink); break;
-      case Operation::read: good = read_one(sink); break;
+      case Operation::post:
+        good = publish(operation, sink);
+        break;
+      case Operation::read:
+        good = read_one(sink);
+        break;
       case Operation::delivery:
-      case Operation::also: good = deliver(current, operation, sink); break;
-      case Operation::head: good = head(sink); break;
-      case Operation::published: good = published(sink); break;
-      case Operation::page: good = begin_page(page, items_due); break;
+      case Operation::also:
+        good = deliver(current, operation, sink);
+        break;
+      case Operation::head:
+        good = head(sink);
+        break;
+      case Operation::published:
+        good = published(sink);
+        break;
+      case Operation::page:
+        good = begin_page(page, items_due);
+        break;
       case Operation::item:
         good = take_item();
         --items_due;
         break;
-      case Operation::none: return false;
+      case Operation::none:
+        return false;
     }
     if (!good) return false;
     if ((operation == Operation::page || operation == Operation::item) && items_due == 0) {
@@ -263,7 +280,9 @@ bool Reader::Impl::walk(OperationSink* sink) {
   return items_due == 0;
 }
 
-Reader::Reader(Direction direction) : impl_(std::make_unique<Impl>()) { impl_->direction = direction; }
+Reader::Reader(Direction direction) : impl_(std::make_unique<Impl>()) {
+  impl_->direction = direction;
+}
 Reader::~Reader() = default;
 Reader::Reader(Reader&&) noexcept = default;
 
@@ -286,7 +305,8 @@ Result<void> Reader::read(std::string_view header, std::string_view body) {
   }
   const pb::Frame& frame = m.frame;
   m.stamp.number = frame.link_number();
-  m.stamp.consumed.values = {frame.consumed_control(), frame.consumed_live(), frame.consumed_history()};
+  m.stamp.consumed.values = {frame.consumed_control(), frame.consumed_live(),
+                             frame.consumed_history()};
   m.stamp.consumed_messages = frame.consumed_messages();
   m.stamp.bytes.values = {frame.control_bytes(), frame.live_bytes(), frame.history_bytes()};
   if (frame.has_hello()) {
@@ -295,9 +315,10 @@ Result<void> Reader::read(std::string_view header, std::string_view body) {
       m.frame.Clear();
       return garbage("a Hello without readable names");
     }
-    m.hello = Hello{in.version_min(),  in.version_max(),       in.cluster(),         in.node(),
-                    in.incarnation(),  in.members_hash(),      in.message_bytes_max(),
-                    in.batch_bytes_max(), in.credit_bytes(), in.credit_messages()};
+    m.hello =
+        Hello{in.version_min(),  in.version_max(),    in.cluster(),           in.node(),
+              in.incarnation(),  in.members_hash(),   in.message_bytes_max(), in.batch_bytes_max(),
+              in.credit_bytes(), in.credit_messages()};
   }
   if (frame.has_refusal()) {
     const auto code = error_code_from_name(frame.refusal().code());
@@ -308,11 +329,23 @@ Result<void> Reader::read(std::string_view header, std::string_view body) {
   return {};
 }
 
-const Stamp& Reader::stamp() const { return impl_->stamp; }
-const std::optional<Hello>& Reader::hello() const { return impl_->hello; }
-const std::optional<Error>& Reader::refusal() const { return impl_->refusal; }
-std::uint32_t Reader::numbered() const { return impl_->numbered; }
-bool Reader::has_operations() const { return impl_->frame.runs_size() != 0; }
-void Reader::walk(OperationSink& sink) { impl_->walk(&sink); }
+const Stamp& Reader::stamp() const {
+  return impl_->stamp;
+}
+const std::optional<Hello>& Reader::hello() const {
+  return impl_->hello;
+}
+const std::optional<Error>& Reader::refusal() const {
+  return impl_->refusal;
+}
+std::uint32_t Reader::numbered() const {
+  return impl_->numbered;
+}
+bool Reader::has_operations() const {
+  return impl_->frame.runs_size() != 0;
+}
+void Reader::walk(OperationSink& sink) {
+  impl_->walk(&sink);
+}
 
 }  // namespace peal::wire

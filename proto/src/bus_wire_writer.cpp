@@ -83,14 +83,16 @@ struct Writer::Impl {
 
   /// After the detail has been appended to the body, which was `before` bytes long.
   void add_detail(std::size_t before) {
-    add_dense(*frame.mutable_detail_bytes(), details++, static_cast<std::uint32_t>(body.size() - before));
+    add_dense(*frame.mutable_detail_bytes(), details++,
+              static_cast<std::uint32_t>(body.size() - before));
   }
 
   void add_publication(const PublicationView& p) {
     const auto time = static_cast<std::uint64_t>(p.time_ms);
     add_dense(*frame.mutable_offset(), publications, p.offset.value);
     add_dense(*frame.mutable_time(), publications, difference(time, last_time));
-    // A time of 0 after one that is not is a difference like any other; last_time moves only with entries.
+    // A time of 0 after one that is not is a difference like any other; last_time moves only with
+    // entries.
     if (frame.time_size() != 0) last_time = time;
     ++publications;
     frame.add_payload_bytes(static_cast<std::uint32_t>(p.payload.size()));
@@ -213,11 +215,17 @@ void Writer::refusal(const Error& error) {
   out.set_message(error.message);
 }
 
-bool Writer::empty() const { return impl_->operations == 0 && !impl_->greeting; }
+bool Writer::empty() const {
+  return impl_->operations == 0 && !impl_->greeting;
+}
 
-std::size_t Writer::bytes() const { return impl_->body.size() + impl_->operations * kOperationBytes; }
+std::size_t Writer::bytes() const {
+  return impl_->body.size() + impl_->operations * kOperationBytes;
+}
 
-std::uint32_t Writer::numbered() const { return impl_->numbered; }
+std::uint32_t Writer::numbered() const {
+  return impl_->numbered;
+}
 
 Message Writer::close(const Stamp& stamp) {
   impl_->end_run();

@@ -1,8 +1,10 @@
-// What a publication costs the broker: a broker in a process of its own, gateways' buses in this one, one
-// of which publishes as fast as its window of unanswered publishes allows. Printed is the broker process's
-// CPU time (its ZeroMQ thread included) per publication and per gateway that it goes to.
+// What a publication costs the broker: a broker in a process of its own, gateways' buses in this
+// one, one of which publishes as fast as its window of unanswered publishes allows. Printed is the
+// broker process's CPU time (its ZeroMQ thread included) per publication and per gateway that it
+// goes to.
 //
-//   bench_broker [--gateways 3] [--publications 400000] [--bytes 128] [--window 8192] [--channels 1]
+//   bench_broker [--gateways 3] [--publications 400000] [--bytes 128] [--window 8192] [--channels
+//   1]
 //                [--max-us X: exit 1 above it]
 
 #include <sys/wait.h>
@@ -27,7 +29,7 @@ namespace {
 using namespace std::chrono_literals;
 
 struct Options {
-  std::map<std::string, double> values{{"gateways", 3}, {"publications", 400'000}, {"bytes", 128},
+  std::map<std::string, double> values{{"gateways", 3},  {"publications", 400'000}, {"bytes", 128},
                                        {"window", 8192}, {"channels", 1},           {"max-us", 0}};
   std::size_t number(const char* name) const { return static_cast<std::size_t>(values.at(name)); }
 };
@@ -47,8 +49,9 @@ int run_broker(int endpoint_pipe, int end_pipe) {
   broker::BrokerLoopConfig config;
   config.listen = "tcp://127.0.0.1:0";
   config.node = "broker";
-  broker::BrokerLoop loop(config, [](std::string_view) { return broker::ChannelOptions{}; }, Limits{},
-                          runtime::Logger(), probes);
+  broker::BrokerLoop loop(
+      config, [](std::string_view) { return broker::ChannelOptions{}; }, Limits{},
+      runtime::Logger(), probes);
   if (!loop.start()) return 1;
   const std::string& endpoint = loop.endpoint();
   if (write(endpoint_pipe, endpoint.data(), endpoint.size()) < 0) return 1;
@@ -71,7 +74,8 @@ class CountingSink final : public bus::test::RecordingSink {
   void on_batch(std::span<const bus::Delivery> batch) override { delivered += batch.size(); }
   void on_published(std::span<const bus::Published> due) override {
     answered += due.size();
-    for (const auto& outcome : due) refused += outcome.status == bus::Published::Status::ok ? 0 : 1;
+    for (const auto& outcome : due)
+      refused += outcome.status == bus::Published::Status::ok ? 0 : 1;
   }
   std::size_t delivered = 0;
   std::size_t answered = 0;
@@ -104,10 +108,13 @@ std::vector<Gateway> make_gateways(const Options& options, const std::string& en
 
 bool wait_until_watched(std::vector<Gateway>& gateways, const std::vector<std::string>& channels) {
   for (auto& gateway : gateways) {
-    if (!gateway.node->heard([](const auto& sink) { return !sink.states.empty() && sink.states.back().linked; }))
+    if (!gateway.node->heard(
+            [](const auto& sink) { return !sink.states.empty() && sink.states.back().linked; }))
       return false;
-    for (std::uint32_t c = 0; c < channels.size(); ++c) gateway.node->watch({c, 1}, channels[c]);
-    if (!gateway.node->heard([&](const auto& sink) { return sink.heads.size() == channels.size(); }))
+    for (std::uint32_t c = 0; c < channels.size(); ++c)
+      gateway.node->watch({c, 1}, channels[c]);
+    if (!gateway.node->heard(
+            [&](const auto& sink) { return sink.heads.size() == channels.size(); }))
       return false;
   }
   return true;
@@ -129,7 +136,8 @@ int run(const Options& options) {
   runtime::ProbeRegistry probes;
   auto gateways = make_gateways(options, endpoint, probes);
   std::vector<std::string> channels;
-  for (std::size_t c = 0; c < options.number("channels"); ++c) channels.push_back("bench:" + std::to_string(c));
+  for (std::size_t c = 0; c < options.number("channels"); ++c)
+    channels.push_back("bench:" + std::to_string(c));
   if (!wait_until_watched(gateways, channels)) return 1;
 
   const std::string payload = '"' + std::string(options.number("bytes") - 2, 'x') + '"';
@@ -148,14 +156,16 @@ int run(const Options& options) {
         [&](const auto&) { return sent < gateways[0].sink->answered + options.number("window"); });
     for (auto& gateway : gateways) {  // a receiver that lags would be measured as drops
       gateway.node->heard(
-          [&](const auto&) { return sent < gateway.sink->delivered + options.number("window"); }, 2s);
+          [&](const auto&) { return sent < gateway.sink->delivered + options.number("window"); },
+          2s);
     }
   }
   for (auto& gateway : gateways) {
     gateway.node->heard([&](const auto&) { return gateway.sink->delivered >= publications; }, 5s);
   }
   const double cpu = cpu_seconds(broker) - cpu_before;
-  const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  const double wall =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   std::size_t delivered = 0;
   for (auto& gateway : gateways) {
     delivered += gateway.sink->delivered;
@@ -166,9 +176,11 @@ int run(const Options& options) {
   std::printf(
       "{\"bench\":\"broker\",\"gateways\":%zu,\"publications\":%zu,\"bytes\":%zu,\"channels\":%zu,"
       "\"publications_per_second\":%.0f,\"delivered\":%zu,\"lost\":%zu,\"refused\":%zu,"
-      "\"broker_cpu_us_per_publication\":%.3f,\"broker_cpu_us_per_publication_and_gateway\":%.3f}\n",
-      gateways.size(), publications, payload.size(), channels.size(), static_cast<double>(publications) / wall,
-      delivered, publications * gateways.size() - delivered, gateways[0].sink->refused,
+      "\"broker_cpu_us_per_publication\":%.3f,\"broker_cpu_us_per_publication_and_gateway\":%.3f}"
+      "\n",
+      gateways.size(), publications, payload.size(), channels.size(),
+      static_cast<double>(publications) / wall, delivered,
+      publications * gateways.size() - delivered, gateways[0].sink->refused,
       cpu * 1e6 / static_cast<double>(publications), each);
   close(end_pipe[1]);
   waitpid(broker, nullptr, 0);
@@ -184,8 +196,10 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   peal::bench::Options options;
   if (!peal::bench::parse(argc, argv, options)) {
-    std::fprintf(stderr, "usage: %s [--gateways N] [--publications N] [--bytes N] [--window N] "
-                         "[--channels N] [--max-us X]\n", argv[0]);
+    std::fprintf(stderr,
+                 "usage: %s [--gateways N] [--publications N] [--bytes N] [--window N] "
+                 "[--channels N] [--max-us X]\n",
+                 argv[0]);
     return 2;
   }
   return peal::bench::run(options);

@@ -1,6 +1,6 @@
-// The bus over ZeroMQ against a broker in this process: each node is a gateway with a bus of its own, or a
-// shard of one gateway. The link is cut by ending the broker (what its core held is lost), and goes silent
-// when the broker's thread stands still.
+// The bus over ZeroMQ against a broker in this process: each node is a gateway with a bus of its
+// own, or a shard of one gateway. The link is cut by ending the broker (what its core held is
+// lost), and goes silent when the broker's thread stands still.
 #include "peal/bus/zmq_bus.hpp"
 
 #include <future>
@@ -29,11 +29,14 @@ class ZmqDriver final : public BusDriver {
       if (buses_.empty() || shape_ == Shape::bus_per_node) buses_.push_back(make_bus());
       ports.push_back(&buses_.back()->attach(node->sink(), *node));
     }
-    for (const auto& bus : buses_) ASSERT_TRUE(bus->start().has_value());
-    for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i]->start(*ports[i]);
+    for (const auto& bus : buses_)
+      ASSERT_TRUE(bus->start().has_value());
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      nodes[i]->start(*ports[i]);
   }
   void stop() override {
-    for (const auto& bus : buses_) bus->stop();
+    for (const auto& bus : buses_)
+      bus->stop();
   }
 
   void cut() override { broker_.reset(); }

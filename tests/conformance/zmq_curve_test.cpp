@@ -1,4 +1,5 @@
-// Real sockets that meet the wrong other side: keys that do not fit, another cluster, bytes that are no bus.
+// Real sockets that meet the wrong other side: keys that do not fit, another cluster, bytes that
+// are no bus.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -56,7 +57,8 @@ class ZmqMeeting : public testing::Test {
   }
   bool linked(std::chrono::milliseconds patience = BusNode::kPatience) {
     return node->heard(
-        [](const RecordingSink& sink) { return !sink.states.empty() && sink.states.back().linked; }, patience);
+        [](const RecordingSink& sink) { return !sink.states.empty() && sink.states.back().linked; },
+        patience);
   }
   /// Waits until the log says it.
   static bool says(const peal::test::LogCapture& log, std::string_view text) {
@@ -73,7 +75,8 @@ class ZmqMeeting : public testing::Test {
     for (;;) {
       const std::string text = probes.text();
       const auto at = text.find("\n" + name + " ");
-      const double value = at == std::string::npos ? 0 : std::stod(text.substr(at + name.size() + 2));
+      const double value =
+          at == std::string::npos ? 0 : std::stod(text.substr(at + name.size() + 2));
       if (value > 0 || std::chrono::steady_clock::now() > deadline) return value;
       std::this_thread::sleep_for(5ms);
     }
@@ -159,12 +162,14 @@ TEST_F(ZmqMeeting, BytesThatAreNoZmtpHarmNobody) {
   const std::string endpoint = loop->endpoint();
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
+  address.sin_port =
+      htons(static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
   inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
   for (int i = 0; i < 50; ++i) {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     ASSERT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    const std::string noise = i % 2 == 0 ? "GET / HTTP/1.1\r\nHost: x\r\n\r\n" : std::string(300, static_cast<char>(i * 5));
+    const std::string noise = i % 2 == 0 ? "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+                                         : std::string(300, static_cast<char>(i * 5));
     [[maybe_unused]] const auto written = write(fd, noise.data(), noise.size());
     close(fd);
   }
@@ -196,7 +201,8 @@ TEST(ZmqAddresses, WhatOthersCanReachNeedsKeysOrTheWordInsecure) {
   broker::BrokerLoopConfig open;
   open.listen = "tcp://0.0.0.0:0";
   open.node = "broker";
-  broker::BrokerLoop loop(open, [](std::string_view) { return broker::ChannelOptions{}; }, {}, {}, probes);
+  broker::BrokerLoop loop(
+      open, [](std::string_view) { return broker::ChannelOptions{}; }, {}, {}, probes);
   const auto started = loop.start();
   ASSERT_FALSE(started.has_value());
   EXPECT_NE(started.error().message.find("bus.listen"), std::string::npos);

@@ -1,5 +1,5 @@
-// Feeds mutated bus messages to the reader, both directions. What it accepts must be within bounds, and
-// written again and read again it must be the same operations.
+// Feeds mutated bus messages to the reader, both directions. What it accepts must be within bounds,
+// and written again and read again it must be the same operations.
 
 #include <algorithm>
 #include <memory>
@@ -55,7 +55,8 @@ class Rewriter final : public wire::OperationSink {
   }
   void on_page(const bus::Page& page) override {
     note("g", page.id, page.publications.size(), {});
-    for (const auto& publication : page.publications) note_publication(publication);
+    for (const auto& publication : page.publications)
+      note_publication(publication);
     writer.page(page);
   }
 
@@ -68,14 +69,16 @@ class Rewriter final : public wire::OperationSink {
   void note_publication(const PublicationView& p) {
     payload_bytes += p.payload.size();
     note("  ", p.offset.value, static_cast<std::uint64_t>(p.time_ms), p.payload);
-    for (const auto text : {p.key, p.type, p.tags, p.source, p.origin}) digest.append(text) += '|';
+    for (const auto text : {p.key, p.type, p.tags, p.source, p.origin})
+      digest.append(text) += '|';
   }
 };
 
 wire::Message example(Random& random, wire::Direction direction) {
   wire::Writer w;
   const auto alias = [&] {
-    return bus::Alias{static_cast<std::uint32_t>(random.below(9)), static_cast<std::uint32_t>(random.below(3))};
+    return bus::Alias{static_cast<std::uint32_t>(random.below(9)),
+                      static_cast<std::uint32_t>(random.below(3))};
   };
   const std::string payload(random.below(20), 'p');
   const std::string channel = "c" + std::to_string(random.below(3));
@@ -89,8 +92,12 @@ wire::Message example(Random& random, wire::Direction direction) {
       bus::PublishRequest publish;
       bus::ReadRequest read;
       switch (random.below(4)) {
-        case 0: w.watch(alias(), channel); break;
-        case 1: w.unwatch(alias()); break;
+        case 0:
+          w.watch(alias(), channel);
+          break;
+        case 1:
+          w.unwatch(alias());
+          break;
         case 2:
           publish.id = random.below(3);
           publish.channel = channel;
@@ -110,10 +117,12 @@ wire::Message example(Random& random, wire::Direction direction) {
         w.delivery(alias(), kEpoch, publication);
         if (random.one_in(2)) w.also(alias());
         break;
-      case 1: w.head({alias(), true, Head{kEpoch, {9}, {2}}, std::nullopt}); break;
+      case 1:
+        w.head({alias(), true, Head{kEpoch, {9}, {2}}, std::nullopt});
+        break;
       case 2:
-        w.published({1 + random.below(9), bus::Published::Status::refused, std::nullopt, false, std::nullopt,
-                     fail(ErrorCode::overloaded, "full")});
+        w.published({1 + random.below(9), bus::Published::Status::refused, std::nullopt, false,
+                     std::nullopt, fail(ErrorCode::overloaded, "full")});
         break;
       default: {
         const std::vector<PublicationView> items(random.below(3), publication);
@@ -135,7 +144,8 @@ void check(wire::Reader& reader, wire::Direction direction, const wire::Message&
           "payloads come from the body", current);
   const wire::Message again = first.writer.close({});
   wire::Reader second_reader(direction);
-  require(second_reader.read(again.header, again.body).has_value(), "what was accepted can be sent on", current);
+  require(second_reader.read(again.header, again.body).has_value(),
+          "what was accepted can be sent on", current);
   Rewriter second;
   second_reader.walk(second);
   require(first.digest == second.digest, "and means the same", current);
@@ -144,17 +154,26 @@ void check(wire::Reader& reader, wire::Direction direction, const wire::Message&
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string_view> tokens = {"\xff\xff\xff\xff\x0f", std::string_view("\0", 1), "\x5a\x02",
-                                                "\x12\x08", "\x7f", "\x80\x01", "aB3dE6gH"};
-  return fuzz::run("bus_wire_fuzz", fuzz::parse_budget(argc, argv), [&](Random& random, Current& current) {
-    const auto direction = random.one_in(2) ? wire::Direction::to_broker : wire::Direction::to_peer;
-    wire::Message message = example(random, direction);
-    const std::string other = example(random, direction).header;
-    const std::vector<std::string_view> corpus = {other};
-    if (!random.one_in(4)) message.header = fuzz::mutate(random, message.header, tokens, corpus);
-    if (random.one_in(3)) message.body = fuzz::mutate(random, message.body, tokens, corpus);
-    current.input = message.header + "/" + message.body;
-    wire::Reader reader(direction);
-    check(reader, direction, message, current);
-  });
+  const std::vector<std::string_view> tokens = {"\xff\xff\xff\xff\x0f",
+                                                std::string_view("\0", 1),
+                                                "\x5a\x02",
+                                                "\x12\x08",
+                                                "\x7f",
+                                                "\x80\x01",
+                                                "aB3dE6gH"};
+  return fuzz::run("bus_wire_fuzz", fuzz::parse_budget(argc, argv),
+                   [&](Random& random, Current& current) {
+                     const auto direction =
+                         random.one_in(2) ? wire::Direction::to_broker : wire::Direction::to_peer;
+                     wire::Message message = example(random, direction);
+                     const std::string other = example(random, direction).header;
+                     const std::vector<std::string_view> corpus = {other};
+                     if (!random.one_in(4))
+                       message.header = fuzz::mutate(random, message.header, tokens, corpus);
+                     if (random.one_in(3))
+                       message.body = fuzz::mutate(random, message.body, tokens, corpus);
+                     current.input = message.header + "/" + message.body;
+                     wire::Reader reader(direction);
+                     check(reader, direction, message, current);
+                   });
 }

@@ -12,7 +12,9 @@ constexpr std::array kClasses = {LinkClass::control, LinkClass::live, LinkClass:
 /// A fourth of the credit consumed and untold is worth a message of its own.
 constexpr std::uint64_t kReportShare = 4;
 
-std::string named(const wire::Hello& hello) { return hello.node + " of cluster " + hello.cluster; }
+std::string named(const wire::Hello& hello) {
+  return hello.node + " of cluster " + hello.cluster;
+}
 
 std::string versions(const wire::Hello& hello) {
   return std::to_string(hello.version_min) + "-" + std::to_string(hello.version_max);
@@ -52,7 +54,9 @@ void PeerLink::refuse(ErrorCode code, std::string message) {
   end(fail(code, std::move(message)));
 }
 
-void PeerLink::on_garbage(const Error& error) { refuse(error.code, error.message); }
+void PeerLink::on_garbage(const Error& error) {
+  refuse(error.code, error.message);
+}
 
 void PeerLink::greet(const wire::Hello& hello) {
   peer_ = hello;
@@ -61,8 +65,9 @@ void PeerLink::greet(const wire::Hello& hello) {
   }
   version_ = std::min(hello.version_max, me_.version_max);
   if (version_ < std::max(hello.version_min, me_.version_min)) {
-    return refuse(ErrorCode::version_unsupported, me_.node + " speaks version " + versions(me_) + ", " +
-                                                      hello.node + " speaks " + versions(hello));
+    return refuse(ErrorCode::version_unsupported, me_.node + " speaks version " + versions(me_) +
+                                                      ", " + hello.node + " speaks " +
+                                                      versions(hello));
   }
   if (hello.credit_bytes == 0 || hello.credit_messages == 0) {
     return refuse(ErrorCode::command_invalid, hello.node + " grants no credit");
@@ -112,8 +117,8 @@ PeerLink::Verdict PeerLink::on_message(const Arrival& arrival, LinkTime now) {
   if (!arrival.operations) return verdict;
   ++messages_received_;
   for (const LinkClass c : kClasses) {
-    // What is charged while there is credit may overshoot it once. Control is answers, which go beyond by
-    // what one message asked for.
+    // What is charged while there is credit may overshoot it once. Control is answers, which go
+    // beyond by what one message asked for.
     const std::uint64_t allowed = me_.credit_bytes * (c == LinkClass::control ? 2 : 1);
     const bool beyond = stamp.bytes[c] != 0 && received_[c] > consumed_[c] + allowed;
     received_[c] += stamp.bytes[c];
@@ -132,7 +137,8 @@ PeerLink::Verdict PeerLink::on_message(const Arrival& arrival, LinkTime now) {
 
 void PeerLink::consumed(const wire::PerClass<std::uint32_t>& bytes) {
   ++messages_consumed_;
-  for (const LinkClass c : kClasses) consumed_[c] += bytes[c];
+  for (const LinkClass c : kClasses)
+    consumed_[c] += bytes[c];
 }
 
 void PeerLink::on_turn(LinkTime now) {
@@ -146,13 +152,18 @@ void PeerLink::on_turn(LinkTime now) {
   }
   if (now - last_heard_ > options_.dead_after) {
     const std::string who = peer_.node.empty() ? "the other side" : peer_.node;
-    refuse(ErrorCode::broker_unavailable, who + " was silent for more than " + seconds(options_.dead_after));
+    refuse(ErrorCode::broker_unavailable,
+           who + " was silent for more than " + seconds(options_.dead_after));
   }
 }
 
-bool PeerLink::has_credit(LinkClass c) const { return linked() && on_the_way(c) < peer_.credit_bytes; }
+bool PeerLink::has_credit(LinkClass c) const {
+  return linked() && on_the_way(c) < peer_.credit_bytes;
+}
 
-void PeerLink::charge(LinkClass c, std::size_t bytes) { charged_[c] += bytes; }
+void PeerLink::charge(LinkClass c, std::size_t bytes) {
+  charged_[c] += bytes;
+}
 
 wire::Stamp PeerLink::stamp(const wire::PerClass<std::uint32_t>& bytes, std::uint32_t numbered,
                             bool operations, LinkTime now) {
@@ -160,7 +171,8 @@ wire::Stamp PeerLink::stamp(const wire::PerClass<std::uint32_t>& bytes, std::uin
   stamp.number = next_number_;
   next_number_ += numbered;
   stamp.bytes = bytes;
-  for (const LinkClass c : kClasses) sent_[c] += bytes[c];
+  for (const LinkClass c : kClasses)
+    sent_[c] += bytes[c];
   if (operations) ++messages_sent_;
   stamp.consumed = reported_ = consumed_;
   stamp.consumed_messages = messages_reported_ = messages_consumed_;

@@ -36,9 +36,14 @@ void LinkSender::seal() {
 
 void LinkSender::send(wire::Message message) {
   switch (out_.send(message)) {
-    case MessageSink::Sent::ok: return;
-    case MessageSink::Sent::full: stuck_ = std::move(message); return;
-    case MessageSink::Sent::gone: gone_ = true; return;
+    case MessageSink::Sent::ok:
+      return;
+    case MessageSink::Sent::full:
+      stuck_ = std::move(message);
+      return;
+    case MessageSink::Sent::gone:
+      gone_ = true;
+      return;
   }
 }
 

@@ -1,8 +1,9 @@
 #pragma once
-// The outgoing half of one link session: what is written gathers in one open batch, keeps its order, and
-// leaves when the link may send. Pure; both sides use it. A batch is closed at batch_bytes_max or by
-// flush(); without message credit batches wait here (bounded by the credit in bytes) and the open one goes
-// on filling. Link numbers are given when a message leaves, so what is dropped before has none.
+// The outgoing half of one link session: what is written gathers in one open batch, keeps its
+// order, and leaves when the link may send. Pure; both sides use it. A batch is closed at
+// batch_bytes_max or by flush(); without message credit batches wait here (bounded by the credit in
+// bytes) and the open one goes on filling. Link numbers are given when a message leaves, so what is
+// dropped before has none.
 
 #include <cstdint>
 #include <deque>

@@ -1,6 +1,6 @@
 #pragma once
-// What one link session has asked and not been answered yet. Pure. Numbers count from 1 within a session;
-// answers come nearly in order, so this is a ring whose front moves past what is answered.
+// What one link session has asked and not been answered yet. Pure. Numbers count from 1 within a
+// session; answers come nearly in order, so this is a ring whose front moves past what is answered.
 
 #include <cstdint>
 #include <deque>

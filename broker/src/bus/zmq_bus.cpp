@@ -10,7 +10,8 @@ namespace {
 
 class ZmqBus final : public Bus {
  public:
-  ZmqBus(ZmqBusConfig config, const Limits& limits, runtime::Logger logger, runtime::ProbeRegistry& probes)
+  ZmqBus(ZmqBusConfig config, const Limits& limits, runtime::Logger logger,
+         runtime::ProbeRegistry& probes)
       : config_(std::move(config)), limits_(limits), logger_(logger.with("bus")), probes_(probes) {
     shared_.queue_bytes_max = limits.link_credit_bytes;
     handles_.push_back(probes_.add(probe_));
@@ -26,8 +27,10 @@ class ZmqBus final : public Bus {
 
   Result<void> start() override {
     std::vector<ZmqPort*> ports;
-    for (const auto& port : ports_) ports.push_back(port.get());
-    bus_ = std::make_unique<ZmqThread>(config_, limits_, logger_, shared_, std::move(ports), probe_);
+    for (const auto& port : ports_)
+      ports.push_back(port.get());
+    bus_ =
+        std::make_unique<ZmqThread>(config_, limits_, logger_, shared_, std::move(ports), probe_);
     shared_.phase.store(ZmqShared::Phase::running, std::memory_order_release);
     thread_ = std::thread([this] { bus_->run(); });
     return {};
@@ -38,11 +41,13 @@ class ZmqBus final : public Bus {
     bus_->stop();
     thread_.join();
     shared_.phase.store(ZmqShared::Phase::stopped, std::memory_order_release);
-    for (const auto& port : ports_) port->wake();
+    for (const auto& port : ports_)
+      port->wake();
   }
 
   BusState state() const override {
-    return bus_ ? bus_->state() : BusState{.linked = false, .shared = true, .detail = "not started"};
+    return bus_ ? bus_->state()
+                : BusState{.linked = false, .shared = true, .detail = "not started"};
   }
 
  private:
@@ -60,8 +65,8 @@ class ZmqBus final : public Bus {
 
 }  // namespace
 
-Result<std::unique_ptr<Bus>> make_zmq_bus(ZmqBusConfig config, const Limits& limits, runtime::Logger logger,
-                                          runtime::ProbeRegistry& probes) {
+Result<std::unique_ptr<Bus>> make_zmq_bus(ZmqBusConfig config, const Limits& limits,
+                                          runtime::Logger logger, runtime::ProbeRegistry& probes) {
   if (config.connect.size() != 1) {
     return fail(ErrorCode::config_invalid, "bus.connect names exactly one broker in this version");
   }
@@ -70,9 +75,11 @@ Result<std::unique_ptr<Bus>> make_zmq_bus(ZmqBusConfig config, const Limits& lim
       runtime::require_curve(config.connect.front(), config.curve, config.insecure, "bus.connect");
   if (!safe) return safe.error();
   if (config.curve.configured() && config.curve.server_key.empty()) {
-    return fail(ErrorCode::config_invalid, "curve.server_key is missing: the public key of the broker");
+    return fail(ErrorCode::config_invalid,
+                "curve.server_key is missing: the public key of the broker");
   }
-  return std::unique_ptr<Bus>(std::make_unique<ZmqBus>(std::move(config), limits, std::move(logger), probes));
+  return std::unique_ptr<Bus>(
+      std::make_unique<ZmqBus>(std::move(config), limits, std::move(logger), probes));
 }
 
 }  // namespace peal::bus

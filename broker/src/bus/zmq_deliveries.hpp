@@ -1,8 +1,9 @@
 #pragma once
-// From the bus thread to the ports: one open message per port and turn, filled with results, posted once.
-// Bytes posted and not yet given back are bounded per port, so a shard that stands still holds up neither
-// the link nor its siblings: above the bound an ephemeral publication is dropped and counted, a recoverable
-// one becomes its channel's latest Head once there is room again. The bus thread's.
+// From the bus thread to the ports: one open message per port and turn, filled with results, posted
+// once. Bytes posted and not yet given back are bounded per port, so a shard that stands still
+// holds up neither the link nor its siblings: above the bound an ephemeral publication is dropped
+// and counted, a recoverable one becomes its channel's latest Head once there is room again. The
+// bus thread's.
 
 #include <deque>
 #include <memory>
@@ -19,12 +20,14 @@ class ZmqDeliveries {
  public:
   ZmqDeliveries(const std::vector<ZmqPort*>& ports, std::size_t bytes_max, ZmqBusProbe& probe)
       : bytes_max_(bytes_max), probe_(probe), lanes_(ports.size()) {
-    for (std::size_t i = 0; i < ports.size(); ++i) lanes_[i].port = ports[i];
+    for (std::size_t i = 0; i < ports.size(); ++i)
+      lanes_[i].port = ports[i];
   }
 
   TurnResults& results(std::uint32_t port) { return open(port).results; }
 
-  void deliver(std::uint32_t port, Alias alias, const Epoch& epoch, const PublicationView& publication) {
+  void deliver(std::uint32_t port, Alias alias, const Epoch& epoch,
+               const PublicationView& publication) {
     Lane& lane = lanes_[port];
     if (has_room(lane)) [[likely]] {
       TurnResults& to = open(port).results;
@@ -77,7 +80,7 @@ class ZmqDeliveries {
     ZmqPort* port = nullptr;
     ResultMessage* open = nullptr;
     std::vector<ResultMessage*> idle;
-    std::size_t outstanding = 0;  ///< bytes posted and not given back
+    std::size_t outstanding = 0;                           ///< bytes posted and not given back
     std::unordered_map<std::uint32_t, HeadNotice> behind;  ///< by alias index
   };
 

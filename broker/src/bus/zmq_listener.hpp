@@ -1,6 +1,7 @@
 #pragma once
-// The broker's end of the bus: a bound ROUTER socket, its CURVE allow-list, and the waiting for it. One
-// thread's, but for wake(). A message from the network is any frames with a routing id in front.
+// The broker's end of the bus: a bound ROUTER socket, its CURVE allow-list, and the waiting for it.
+// One thread's, but for wake(). A message from the network is any frames with a routing id in
+// front.
 
 #include <chrono>
 #include <functional>

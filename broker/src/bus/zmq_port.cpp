@@ -43,7 +43,9 @@ void ZmqPort::publish(const PublishRequest& request) {
                                      "the queue to the broker is full (limits.link_credit_bytes)"));
 }
 
-void ZmqPort::read(const ReadRequest& request) { gathering().read(request); }
+void ZmqPort::read(const ReadRequest& request) {
+  gathering().read(request);
+}
 
 bool ZmqPort::turn() {
   using Phase = ZmqShared::Phase;
@@ -88,8 +90,8 @@ void ZmqPort::hand_over() {
   refused_due_.clear();
 }
 
-/// The bus thread is no more; what it said last is in the inbox, and what it never took (this port may
-/// have posted it after the thread's last look) is still in the messages: taken ones are empty.
+/// The bus thread is no more; what it said last is in the inbox, and what it never took (this port
+/// may have posted it after the thread's last look) is still in the messages: taken ones are empty.
 void ZmqPort::finish() {
   finished_ = true;
   hand_over();
@@ -97,7 +99,8 @@ void ZmqPort::finish() {
   for (const auto& message : messages_) {
     message->commands.each_publish_id([&](RequestId id) {
       outcomes.push_back(refused_publish(id, Published::Status::unknown,
-                                         ErrorCode::publish_outcome_unknown, "the bus was stopped meanwhile"));
+                                         ErrorCode::publish_outcome_unknown,
+                                         "the bus was stopped meanwhile"));
     });
     message->commands.reset();
   }

@@ -1,8 +1,9 @@
 #pragma once
-// One shard's port of the bus over ZeroMQ. Used by that shard's thread; it shares with the bus thread only
-// mailboxes: what it asks goes to the bus thread's, what comes is in its own `inbox`. A message belongs to
-// whoever made it and comes back to be filled again, so a steady load allocates nothing; the one who posts
-// into an empty mailbox wakes its reader, so there is at most one wake per turn and direction.
+// One shard's port of the bus over ZeroMQ. Used by that shard's thread; it shares with the bus
+// thread only mailboxes: what it asks goes to the bus thread's, what comes is in its own `inbox`. A
+// message belongs to whoever made it and comes back to be filled again, so a steady load allocates
+// nothing; the one who posts into an empty mailbox wakes its reader, so there is at most one wake
+// per turn and direction.
 
 #include <atomic>
 #include <cstdint>

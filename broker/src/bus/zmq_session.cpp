@@ -28,8 +28,8 @@ Page failed_page(RequestId id, Error why) {
   return page;
 }
 
-ZmqSession::ZmqSession(SessionOwner& owner, wire::Hello me, LinkOptions options, std::uint32_t ports,
-                       std::size_t batch_bytes_max, LinkTime now)
+ZmqSession::ZmqSession(SessionOwner& owner, wire::Hello me, LinkOptions options,
+                       std::uint32_t ports, std::size_t batch_bytes_max, LinkTime now)
     : owner_(owner),
       link_(std::move(me), options, now),
       sender_(link_, owner, batch_bytes_max),
@@ -37,7 +37,8 @@ ZmqSession::ZmqSession(SessionOwner& owner, wire::Hello me, LinkOptions options,
   sender_.hello(now);
 }
 
-PeerLink::Verdict ZmqSession::on_message(std::string_view header, std::string_view body, LinkTime now) {
+PeerLink::Verdict ZmqSession::on_message(std::string_view header, std::string_view body,
+                                         LinkTime now) {
   if (const auto read = reader_.read(header, body); !read) {
     link_.on_garbage(read.error());
     return {};
@@ -57,7 +58,8 @@ void ZmqSession::on_turn(LinkTime now) {
 }
 
 void ZmqSession::watch(std::uint32_t port, Alias alias, std::string_view channel) {
-  sender_.write(LinkClass::control, channel.size() + kOperationBytes).watch(to_wire(port, alias), channel);
+  sender_.write(LinkClass::control, channel.size() + kOperationBytes)
+      .watch(to_wire(port, alias), channel);
 }
 
 void ZmqSession::unwatch(std::uint32_t port, Alias alias) {
@@ -75,8 +77,9 @@ void ZmqSession::publish(std::uint32_t port, const PublishRequest& request) {
             std::to_string(most) + ')'));
   }
   PublishRequest numbered = request;
-  wire::Writer& writer = sender_.write(
-      LinkClass::live, request.channel.size() + request.publication.payload.size() + kOperationBytes);
+  wire::Writer& writer =
+      sender_.write(LinkClass::live,
+                    request.channel.size() + request.publication.payload.size() + kOperationBytes);
   if (request.id != 0) {
     numbered.id = unanswered_.ask({Asked::What::publish, port, request.id});
     sender_.mark(numbered.id);
@@ -86,7 +89,8 @@ void ZmqSession::publish(std::uint32_t port, const PublishRequest& request) {
 
 void ZmqSession::read(std::uint32_t port, const ReadRequest& request) {
   ReadRequest numbered = request;
-  wire::Writer& writer = sender_.write(LinkClass::control, request.channel.size() + kOperationBytes);
+  wire::Writer& writer =
+      sender_.write(LinkClass::control, request.channel.size() + kOperationBytes);
   numbered.id = unanswered_.ask({Asked::What::read, port, request.id});
   sender_.mark(numbered.id);
   writer.read(numbered);
@@ -110,7 +114,8 @@ void ZmqSession::close(LinkTime now) {
 }
 
 void ZmqSession::on_delivery(const Delivery& delivery) {
-  owner_.deliver(port_of(delivery.alias), from_wire(delivery.alias), delivery.epoch, delivery.publication);
+  owner_.deliver(port_of(delivery.alias), from_wire(delivery.alias), delivery.epoch,
+                 delivery.publication);
 }
 
 void ZmqSession::on_head(const HeadNotice& notice) {

@@ -1,8 +1,9 @@
 #pragma once
-// The connecting side of one link session: commands of all ports go out numbered, what comes in is sorted
-// to the ports. Pure, owned by the bus thread, dead once its link has ended; the next one is a new object.
-// An alias of port p, index i is i * ports + p on the wire, so the broker sees one alias space per link and
-// a publication is sent once however many ports of this process watch its channel.
+// The connecting side of one link session: commands of all ports go out numbered, what comes in is
+// sorted to the ports. Pure, owned by the bus thread, dead once its link has ended; the next one is
+// a new object. An alias of port p, index i is i * ports + p on the wire, so the broker sees one
+// alias space per link and a publication is sent once however many ports of this process watch its
+// channel.
 
 #include <cstdint>
 #include <string_view>

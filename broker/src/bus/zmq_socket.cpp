@@ -14,7 +14,9 @@
 namespace peal::bus {
 namespace {
 
-void set(void* socket, int option, int value) { zmq_setsockopt(socket, option, &value, sizeof value); }
+void set(void* socket, int option, int value) {
+  zmq_setsockopt(socket, option, &value, sizeof value);
+}
 
 /// Every limit of libzmq that concerns a bus socket, none left to its defaults.
 void set_limits(void* socket, SocketKind kind, const Limits& limits) {
@@ -22,8 +24,8 @@ void set_limits(void* socket, SocketKind kind, const Limits& limits) {
   const int messages = static_cast<int>(2 * kLinkMessagesMax);
   set(socket, ZMQ_SNDHWM, messages);
   set(socket, ZMQ_RCVHWM, messages);
-  const auto largest = static_cast<std::int64_t>(2 * limits.batch_bytes_max + limits.message_bytes_max +
-                                                 64 * 1024);
+  const auto largest =
+      static_cast<std::int64_t>(2 * limits.batch_bytes_max + limits.message_bytes_max + 64 * 1024);
   zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &largest, sizeof largest);
   set(socket, ZMQ_LINGER, 0);
   set(socket, ZMQ_BACKLOG, 1024);
@@ -31,7 +33,8 @@ void set_limits(void* socket, SocketKind kind, const Limits& limits) {
   set(socket, ZMQ_RECONNECT_IVL_MAX, 1000);
   set(socket, ZMQ_CONNECT_TIMEOUT, 3000);
   set(socket, ZMQ_HANDSHAKE_IVL, 3000);
-  // ZMTP's own heartbeats only free connections whose other end is gone; our heartbeats decide on links.
+  // ZMTP's own heartbeats only free connections whose other end is gone; our heartbeats decide on
+  // links.
   set(socket, ZMQ_HEARTBEAT_IVL, 5000);
   set(socket, ZMQ_HEARTBEAT_TIMEOUT, 15000);
   set(socket, ZMQ_HEARTBEAT_TTL, 20000);
@@ -63,8 +66,8 @@ void allow_ipv6(void* socket, const std::string& endpoint) {
   set(socket, ZMQ_IPV6, endpoint.find('[') != std::string::npos ? 1 : 0);
 }
 
-/// A frame's bytes while libzmq has them. Its I/O thread lets go of them; `sent` says so in a way that
-/// ThreadSanitizer sees too, since it can't see into libzmq's own hand-over.
+/// A frame's bytes while libzmq has them. Its I/O thread lets go of them; `sent` says so in a way
+/// that ThreadSanitizer sees too, since it can't see into libzmq's own hand-over.
 struct SentPart {
   std::string bytes;
   std::atomic<bool> sent{false};
@@ -79,13 +82,19 @@ void release_part(void*, void* hint) {
 std::optional<SocketEvent::What> kind_of(std::uint16_t event) {
   using What = SocketEvent::What;
   switch (event) {
-    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return What::connected;
-    case ZMQ_EVENT_DISCONNECTED: return What::disconnected;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return What::refused;
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+      return What::connected;
+    case ZMQ_EVENT_DISCONNECTED:
+      return What::disconnected;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+      return What::refused;
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: return What::broken;
-    case ZMQ_EVENT_CONNECT_RETRIED: return What::retried;
-    default: return std::nullopt;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+      return What::broken;
+    case ZMQ_EVENT_CONNECT_RETRIED:
+      return What::retried;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -97,16 +106,20 @@ ZmqContext::ZmqContext() : context_(zmq_ctx_new()) {
   zmq_ctx_set(context_, ZMQ_MAX_SOCKETS, 64);
   zmq_ctx_set(context_, ZMQ_BLOCKY, 0);
 }
-ZmqContext::~ZmqContext() { zmq_ctx_term(context_); }
+ZmqContext::~ZmqContext() {
+  zmq_ctx_term(context_);
+}
 
 struct ZmqFrames::Storage {
   std::array<zmq_msg_t, kMax> frames;
 };
 ZmqFrames::ZmqFrames() : storage_(std::make_unique<Storage>()) {
-  for (auto& frame : storage_->frames) zmq_msg_init(&frame);
+  for (auto& frame : storage_->frames)
+    zmq_msg_init(&frame);
 }
 ZmqFrames::~ZmqFrames() {
-  for (auto& frame : storage_->frames) zmq_msg_close(&frame);
+  for (auto& frame : storage_->frames)
+    zmq_msg_close(&frame);
 }
 std::string_view ZmqFrames::at(std::size_t i) const {
   auto& frame = storage_->frames[i];
@@ -115,7 +128,8 @@ std::string_view ZmqFrames::at(std::size_t i) const {
 
 ZmqSocket::ZmqSocket(ZmqContext& context, SocketKind kind, const Limits& limits)
     : socket_(zmq_socket(context.handle(), kind == SocketKind::router ? ZMQ_ROUTER : ZMQ_DEALER)) {
-  if (socket_ == nullptr) throw std::runtime_error(std::string("no ZeroMQ socket: ") + zmq_strerror(zmq_errno()));
+  if (socket_ == nullptr)
+    throw std::runtime_error(std::string("no ZeroMQ socket: ") + zmq_strerror(zmq_errno()));
   set_limits(socket_, kind, limits);
   descriptor_ = descriptor_of(socket_);
   static std::atomic<std::uint64_t> next{0};
@@ -143,7 +157,8 @@ Result<void> ZmqSocket::bind(const std::string& endpoint) {
 
 Result<void> ZmqSocket::connect(const std::string& endpoint) {
   allow_ipv6(socket_, endpoint);
-  if (zmq_connect(socket_, endpoint.c_str()) != 0) return zmq_error("cannot connect to " + endpoint);
+  if (zmq_connect(socket_, endpoint.c_str()) != 0)
+    return zmq_error("cannot connect to " + endpoint);
   return {};
 }
 
@@ -239,7 +254,9 @@ bool ZmqSocket::pending() const {
 WakeDescriptor::WakeDescriptor() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (descriptor_ < 0) throw std::runtime_error("no eventfd");
 }
-WakeDescriptor::~WakeDescriptor() { close(descriptor_); }
+WakeDescriptor::~WakeDescriptor() {
+  close(descriptor_);
+}
 void WakeDescriptor::wake() noexcept {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = write(descriptor_, &one, sizeof one);

@@ -1,6 +1,6 @@
 #pragma once
-// ZeroMQ's sockets as the bus uses them: owned, one thread's, with every limit of libzmq set explicitly.
-// Both sides of the bus include this; nothing else of the broker's room sees <zmq.h>.
+// ZeroMQ's sockets as the bus uses them: owned, one thread's, with every limit of libzmq set
+// explicitly. Both sides of the bus include this; nothing else of the broker's room sees <zmq.h>.
 
 #include <array>
 #include <cstdint>
@@ -50,10 +50,10 @@ enum class SocketKind : std::uint8_t { router, dealer };
 /// What a socket monitor saw.
 struct SocketEvent {
   enum class What : std::uint8_t {
-    connected,     ///< the ZMTP handshake has succeeded
+    connected,  ///< the ZMTP handshake has succeeded
     disconnected,
-    refused,       ///< the other side's allow-list (ZAP) said no
-    broken,        ///< the handshake failed: another key, another protocol, a time-out
+    refused,  ///< the other side's allow-list (ZAP) said no
+    broken,   ///< the handshake failed: another key, another protocol, a time-out
     retried,
   } what;
   std::string address;
@@ -80,7 +80,8 @@ class ZmqSocket {
   Sent send(std::string_view id, std::string& header, std::string& body);
   bool receive(ZmqFrames& frames);
 
-  /// Descriptors to poll for reading. Edge-triggered: look at `pending` after every use of the socket.
+  /// Descriptors to poll for reading. Edge-triggered: look at `pending` after every use of the
+  /// socket.
   int descriptor() const { return descriptor_; }
   int monitor_descriptor() const { return monitor_descriptor_; }
   bool pending() const;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "peal/proto/channel_name.hpp"
 #include "peal/runtime/curve.hpp"
 
 namespace peal::bus {
@@ -65,7 +66,8 @@ void ZmqThread::run() {
   while (!stopping_.load()) {
     const LinkTime now = std::chrono::steady_clock::now();
     more_ = false;
-    if (session_) session_->on_turn(now);  // before anything is read: a stall discards what is queued
+    if (session_)
+      session_->on_turn(now);  // before anything is read: a stall discards what is queued
     if (!socket_ && now >= next_socket_) open_socket(now);
     if (session_ && session_->link().state() == PeerLink::State::ended) end_session(now);
     if (socket_) hear_events(now);
@@ -85,7 +87,8 @@ void ZmqThread::open_socket(LinkTime now) {
   auto connected = runtime::apply_curve_client(socket_->handle(), config_.curve);
   if (connected) connected = socket_->connect(config_.connect.front());
   if (connected) return;
-  logger_.error("bus socket", {{"endpoint", config_.connect.front()}, {"error", connected.error().message}});
+  logger_.error("bus socket",
+                {{"endpoint", config_.connect.front()}, {"error", connected.error().message}});
   trouble_ = connected.error().message;
   socket_.reset();
   next_socket_ = now + kPauseMax;
@@ -104,7 +107,8 @@ void ZmqThread::hear_events(LinkTime now) {
           static_cast<std::uint32_t>(ports_.size()), limits_.batch_bytes_max, now);
     } else if (event->what == What::disconnected) {
       if (!session_) continue;
-      session_->link().end(fail(ErrorCode::broker_unavailable, "the connection to the broker was lost"));
+      session_->link().end(
+          fail(ErrorCode::broker_unavailable, "the connection to the broker was lost"));
       end_session(now);
     } else {
       const bool handshake = event->what == What::refused || event->what == What::broken;
@@ -130,14 +134,16 @@ void ZmqThread::hear_messages(LinkTime now) {
     if (!session_) continue;  // its event has not been heard yet, or the session is over
     if (frames_.size() != 2) {
       probe_.garbage_received();
-      session_->link().on_garbage(fail(ErrorCode::command_invalid, "a message of the bus has two frames"));
+      session_->link().on_garbage(
+          fail(ErrorCode::command_invalid, "a message of the bus has two frames"));
     } else {
       probe_.message_received(frames_.at(0).size() + frames_.at(1).size());
       const auto verdict = session_->on_message(frames_.at(0), frames_.at(1), now);
       if (verdict.linked_now) {
         const std::string& broker = session_->link().peer().node;
         probe_.linked();
-        logger_.info("linked with a broker", {{"broker", broker}, {"endpoint", config_.connect.front()}});
+        logger_.info("linked with a broker",
+                     {{"broker", broker}, {"endpoint", config_.connect.front()}});
         trouble_.clear();
         pause_ = 0ms;
         last_complaint_ = {};
@@ -156,10 +162,12 @@ void ZmqThread::hear_messages(LinkTime now) {
 }
 
 void ZmqThread::end_session(LinkTime now) {
-  const auto why = session_->link().why().value_or(fail(ErrorCode::broker_unavailable, "the link is over"));
+  const auto why =
+      session_->link().why().value_or(fail(ErrorCode::broker_unavailable, "the link is over"));
   trouble_ = why.message;
-  logger_.warn("the link with the broker is over",
-               {{"endpoint", config_.connect.front()}, {"code", info(why.code).name}, {"reason", why.message}});
+  logger_.warn("the link with the broker is over", {{"endpoint", config_.connect.front()},
+                                                    {"code", info(why.code).name},
+                                                    {"reason", why.message}});
   probe_.link_lost();
   say({.linked = false, .shared = true, .detail = config_.connect.front() + ": " + why.message});
   session_->close(now);
@@ -167,18 +175,24 @@ void ZmqThread::end_session(LinkTime now) {
   socket_.reset();
   watches_.stop();
   // Lost by itself: at once. Refused: it will not soon be otherwise.
-  const bool lost = why.code == ErrorCode::broker_unavailable || why.code == ErrorCode::hello_required;
+  const bool lost =
+      why.code == ErrorCode::broker_unavailable || why.code == ErrorCode::hello_required;
   pause_ = lost ? 0ms : std::min<std::chrono::milliseconds>(kPauseMax, pause_ * 2 + 100ms);
-  const auto jitter = std::chrono::milliseconds(random_() % (1 + static_cast<std::uint64_t>(pause_.count()) / 2));
+  const auto jitter =
+      std::chrono::milliseconds(random_() % (1 + static_cast<std::uint64_t>(pause_.count()) / 2));
   next_socket_ = now + pause_ + jitter;
 }
 
 ZmqThread::Sent ZmqThread::send(wire::Message& message) {
   const std::size_t bytes = message.header.size() + message.body.size();
   switch (socket_->send({}, message.header, message.body)) {
-    case ZmqSocket::Sent::ok: probe_.message_sent(bytes); return Sent::ok;
-    case ZmqSocket::Sent::full: return Sent::full;
-    case ZmqSocket::Sent::gone: break;
+    case ZmqSocket::Sent::ok:
+      probe_.message_sent(bytes);
+      return Sent::ok;
+    case ZmqSocket::Sent::full:
+      return Sent::full;
+    case ZmqSocket::Sent::gone:
+      break;
   }
   return Sent::gone;
 }
@@ -199,6 +213,13 @@ struct ZmqThread::Visitor {
   bool too_late;
 
   void watch(Alias alias, std::string_view channel) {
+    if (channel.size() > kChannelNameBytesMax) {
+      HeadNotice notice;
+      notice.alias = alias;
+      notice.answer = true;
+      notice.error = ChannelName::parse(channel).error();
+      return self.results(port).head(notice);
+    }
     self.watches_.add(port, alias, channel);
     if (link != nullptr && !self.watches_.ahead(port, alias)) link->watch(port, alias, channel);
   }
@@ -213,12 +234,13 @@ struct ZmqThread::Visitor {
     self.results(port).published(
         too_late ? refused_publish(request.id, Published::Status::refused, ErrorCode::overloaded,
                                    "the broker takes no more for now")
-                 : refused_publish(request.id, Published::Status::refused, ErrorCode::broker_unavailable,
-                                   self.trouble_));
+                 : refused_publish(request.id, Published::Status::refused,
+                                   ErrorCode::broker_unavailable, self.trouble_));
   }
   void read(const ReadRequest& request) {
     if (link != nullptr) return link->read(port, request);
-    self.results(port).page(failed_page(request.id, fail(ErrorCode::broker_unavailable, self.trouble_)));
+    self.results(port).page(
+        failed_page(request.id, fail(ErrorCode::broker_unavailable, self.trouble_)));
   }
 };
 
@@ -292,7 +314,8 @@ void ZmqThread::finish(LinkTime now) {
   for (CommandMessage* message : backlog_) {
     message->commands.each_publish_id([&](RequestId id) {
       results(message->port)
-          .published(refused_publish(id, Published::Status::unknown, ErrorCode::publish_outcome_unknown,
+          .published(refused_publish(id, Published::Status::unknown,
+                                     ErrorCode::publish_outcome_unknown,
                                      "the bus was stopped meanwhile"));
     });
     message->commands.reset();

@@ -1,8 +1,9 @@
 #pragma once
-// The bus thread of a process: it owns the ZeroMQ socket, the link session of the moment, and what all
-// ports watch. A turn: what the socket says, what the ports ask, what they have done with, flush, post.
-// A session begins when the connection's handshake has succeeded and ends with it, with silence, with a
-// refusal or with a stall of this loop; each session has a fresh socket, so nothing old can reach it.
+// The bus thread of a process: it owns the ZeroMQ socket, the link session of the moment, and what
+// all ports watch. A turn: what the socket says, what the ports ask, what they have done with,
+// flush, post. A session begins when the connection's handshake has succeeded and ends with it,
+// with silence, with a refusal or with a stall of this loop; each session has a fresh socket, so
+// nothing old can reach it.
 
 #include <chrono>
 #include <deque>
@@ -24,13 +25,13 @@ namespace peal::bus {
 
 class ZmqThread final : private SessionOwner {
  public:
-  ZmqThread(const ZmqBusConfig& config, const Limits& limits, runtime::Logger logger, ZmqShared& shared,
-            std::vector<ZmqPort*> ports, ZmqBusProbe& probe);
+  ZmqThread(const ZmqBusConfig& config, const Limits& limits, runtime::Logger logger,
+            ZmqShared& shared, std::vector<ZmqPort*> ports, ZmqBusProbe& probe);
 
   /// Until `stop` was called.
   void run();
-  void stop() noexcept;       ///< any thread
-  BusState state() const;     ///< any thread
+  void stop() noexcept;    ///< any thread
+  BusState state() const;  ///< any thread
 
  private:
   // SessionOwner

@@ -1,6 +1,6 @@
 #pragma once
-// What all ports of one process watch, by name, so that a new link session can watch it again. Pure, the
-// bus thread's. A cursor walks it at the pace of the link's credit.
+// What all ports of one process watch, by name, so that a new link session can watch it again.
+// Pure, the bus thread's. A cursor walks it at the pace of the link's credit.
 
 #include <cstdint>
 #include <optional>

@@ -58,7 +58,8 @@ std::string App::ready_members() const {
 }
 
 Result<void> App::start() {
-  // The bus is bound before the process says that it is ready; signals are blocked before any thread.
+  // The bus is bound before the process says that it is ready; signals are blocked before any
+  // thread.
   add_control_handlers(control_, loop_, process_, config_.limits);
   control_.on_stats([this] {
     const bool draining = process_.draining();
@@ -86,7 +87,8 @@ int App::run() {
   return code;
 }
 
-/// Nothing a broker holds can be handed to another: it says goodbye at once, and peers look for the next.
+/// Nothing a broker holds can be handed to another: it says goodbye at once, and peers look for the
+/// next.
 void App::drain() {
   control_.stop();
   loop_.stop();
@@ -110,7 +112,8 @@ int run_broker(int argc, char** argv) {
       config.process.log_format == "json" ? runtime::LogFormat::json : runtime::LogFormat::text,
       level.value_or(runtime::LogLevel::info));
   const runtime::Logger logger(backend);
-  for (const std::string& warning : loaded.warnings) logger.warn(warning);
+  for (const std::string& warning : loaded.warnings)
+    logger.warn(warning);
   return App(std::move(config), backend).run();
 }
 

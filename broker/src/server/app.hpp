@@ -1,7 +1,9 @@
 #pragma once
-// The process peal-broker: wires config, process, broker thread and control socket together, top-down.
-// Ready: the bus socket is bound and its thread turns. Draining: not ready at once, links are told, end.
-//   Signals and internal listener: Process. Bus: BrokerLoop's thread. Control and ingest: their own.
+// The process peal-broker: wires config, process, broker thread and control socket together,
+// top-down. Ready: the bus socket is bound and its thread turns. Draining: not ready at once, links
+// are told, end.
+//   Signals and internal listener: Process. Bus: BrokerLoop's thread. Control and ingest: their
+//   own.
 
 #include <atomic>
 #include <memory>

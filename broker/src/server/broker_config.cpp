@@ -11,7 +11,8 @@ namespace peal::broker {
 void describe(runtime::ConfigSchema& schema, BrokerConfig& config) {
   if (config.process.internal_listen.empty()) config.process.internal_listen = "127.0.0.1:8423";
   runtime::describe(schema, config.process);
-  schema.field("bus.listen", config.listen, "where peers reach this broker: tcp://host:port or ipc://path");
+  schema.field("bus.listen", config.listen,
+               "where peers reach this broker: tcp://host:port or ipc://path");
   schema.field("bus.cluster", config.cluster, "only peers of the same cluster are linked");
   runtime::describe(schema, config.control);
   runtime::describe(schema, config.limits);
@@ -20,7 +21,8 @@ void describe(runtime::ConfigSchema& schema, BrokerConfig& config) {
       [&config](runtime::ConfigSchema& entry) {
         BrokerConfig::Rule& rule = config.rules.emplace_back();
         entry.field("pattern", rule.pattern, "glob of channel names: * any bytes, ? one character");
-        entry.field("recoverable", rule.recoverable, "the channel keeps a log that clients can return to");
+        entry.field("recoverable", rule.recoverable,
+                    "the channel keeps a log that clients can return to");
         entry.field("history_length_max", rule.history_length_max, "publications its log keeps");
       },
       "which channels keep a log");
@@ -31,15 +33,19 @@ Result<void> complete(BrokerConfig& config) {
   if (auto good = runtime::validate(config.limits); !good) return good;
   if (auto done = runtime::complete(config.control.curve); !done) return done;
   for (const BrokerConfig::Rule& rule : config.rules) {
-    if (rule.pattern.empty()) return fail(ErrorCode::config_invalid, "[[channels]]: pattern is missing");
+    if (rule.pattern.empty())
+      return fail(ErrorCode::config_invalid, "[[channels]]: pattern is missing");
   }
   if (!ChannelName::valid(config.cluster)) {
-    return fail(ErrorCode::config_invalid, "bus.cluster: 1 to 255 bytes without control characters");
+    return fail(ErrorCode::config_invalid,
+                "bus.cluster: 1 to 255 bytes without control characters");
   }
   if (!config.listen.starts_with("tcp://") && !config.listen.starts_with("ipc://")) {
-    return fail(ErrorCode::config_invalid, "bus.listen: " + config.listen + " is neither tcp:// nor ipc://");
+    return fail(ErrorCode::config_invalid,
+                "bus.listen: " + config.listen + " is neither tcp:// nor ipc://");
   }
-  return runtime::require_curve(config.listen, config.control.curve, config.control.insecure, "bus.listen");
+  return runtime::require_curve(config.listen, config.control.curve, config.control.insecure,
+                                "bus.listen");
 }
 
 OptionsOf options_of(const BrokerConfig& config) {
@@ -48,7 +54,9 @@ OptionsOf options_of(const BrokerConfig& config) {
     options.history_length_max = limits.history_length_max;
     options.history_bytes_max = limits.history_bytes_max;
     options.history_age_max = limits.history_age_max;
-    const auto matches = [&](const BrokerConfig::Rule& rule) { return glob_matches(rule.pattern, channel); };
+    const auto matches = [&](const BrokerConfig::Rule& rule) {
+      return glob_matches(rule.pattern, channel);
+    };
     if (const auto rule = std::ranges::find_if(rules, matches); rule != rules.end()) {
       options.recoverable = rule->recoverable;
       options.history_length_max = std::min(rule->history_length_max, limits.history_length_max);

@@ -1,5 +1,6 @@
 #pragma once
-// Everything peal-broker can be told. `describe` binds it to keys; `check` is what no single key can say.
+// Everything peal-broker can be told. `describe` binds it to keys; `check` is what no single key
+// can say.
 
 #include <deque>
 #include <string>

@@ -19,8 +19,12 @@ std::size_t weight(const std::optional<Error>& error) {
 
 }  // namespace
 
-BrokerLink::Delivered BrokerLink::deliver(std::uint64_t fan_out, bus::Alias alias, const Epoch& epoch,
-                                          const PublicationView& publication) {
+BrokerLink::Delivered BrokerLink::deliver(std::uint64_t fan_out, bus::Alias alias,
+                                          const Epoch& epoch, const PublicationView& publication) {
+  if (publication.payload.size() > link_.peer().message_bytes_max) [[unlikely]] {
+    ++dropped;  // its socket would close the connection over it
+    return Delivered::dropped;
+  }
   if (!link_.has_credit(LinkClass::live)) [[unlikely]] {
     if (publication.offset.value == 0) {
       ++dropped;
@@ -52,12 +56,14 @@ void BrokerLink::published(const bus::Published& outcome) {
 
 void BrokerLink::page(const bus::Page& page) {
   std::size_t bytes = weight(page.error);
-  for (const PublicationView& publication : page.publications) bytes += weight(publication);
+  for (const PublicationView& publication : page.publications)
+    bytes += weight(publication);
   sender_.write(LinkClass::history, bytes).page(page);
 }
 
 void BrokerLink::announce_behind() {
-  while (!behind_.empty() && link_.has_credit(LinkClass::live) && link_.has_credit(LinkClass::control)) {
+  while (!behind_.empty() && link_.has_credit(LinkClass::live) &&
+         link_.has_credit(LinkClass::control)) {
     head(behind_.begin()->second);
     behind_.erase(behind_.begin());
   }

@@ -1,8 +1,8 @@
 #pragma once
-// The broker's side of one link session: the link, what goes out on it, and what waits for credit. Pure.
-// A peer that lags costs bounded memory and nobody else: live publications are dropped or replaced by
-// their channel's latest head, reads wait for history credit, and what the peer asks waits (unconsumed,
-// so bounded by the credit it was given) while it does not take its answers.
+// The broker's side of one link session: the link, what goes out on it, and what waits for credit.
+// Pure. A peer that lags costs bounded memory and nobody else: live publications are dropped or
+// replaced by their channel's latest head, reads wait for history credit, and what the peer asks
+// waits (unconsumed, so bounded by the credit it was given) while it does not take its answers.
 
 #include <cstdint>
 #include <deque>
@@ -27,9 +27,12 @@ class Transport {
 
 class BrokerLink final : public bus::MessageSink {
  public:
-  BrokerLink(LinkKey key, PeerId peer, wire::Hello me, bus::LinkOptions options, std::size_t batch_bytes_max,
-             Transport& out, bus::LinkTime now)
-      : key_(std::move(key)), peer_(peer), out_(out), link_(std::move(me), options, now),
+  BrokerLink(LinkKey key, PeerId peer, wire::Hello me, bus::LinkOptions options,
+             std::size_t batch_bytes_max, Transport& out, bus::LinkTime now)
+      : key_(std::move(key)),
+        peer_(peer),
+        out_(out),
+        link_(std::move(me), options, now),
         sender_(link_, *this, batch_bytes_max) {}
 
   Sent send(wire::Message& message) override { return out_.send(key_, message); }

@@ -24,7 +24,8 @@ std::int64_t milliseconds_of(bus::LinkTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
-RouterConfig router_config(const BrokerLoopConfig& config, const Limits& limits, std::uint64_t incarnation) {
+RouterConfig router_config(const BrokerLoopConfig& config, const Limits& limits,
+                           std::uint64_t incarnation) {
   return {bus::make_hello(config.cluster, config.node, incarnation, limits), config.link, limits,
           config.check_json};
 }
@@ -37,15 +38,18 @@ BrokerLoop::BrokerLoop(BrokerLoopConfig config, OptionsOf options_of, const Limi
       limits_(limits),
       logger_(logger.with("bus")),
       listener_(limits, logger_, probes),
-      router_(router_config(config_, limits, seeded_random()()), std::move(options_of), *this, seeded_random(),
-              probe_, logger_),
+      router_(router_config(config_, limits, seeded_random()()), std::move(options_of), *this,
+              seeded_random(), probe_, logger_),
       probe_handle_(probes.add(probe_)),
       core_probe_handle_(probes.add(router_.core().probe())) {}
 
-BrokerLoop::~BrokerLoop() { stop(); }
+BrokerLoop::~BrokerLoop() {
+  stop();
+}
 
 Result<void> BrokerLoop::start() {
-  if (auto bound = listener_.bind(config_.listen, config_.curve, config_.insecure); !bound) return bound;
+  if (auto bound = listener_.bind(config_.listen, config_.curve, config_.insecure); !bound)
+    return bound;
   endpoint_ = listener_.endpoint();
   last_turn_ms_ = milliseconds_of(std::chrono::steady_clock::now());
   thread_ = std::thread([this] { run(); });
@@ -116,7 +120,8 @@ void BrokerLoop::run_tasks() {
     const std::lock_guard lock(tasks_mutex_);
     running_.swap(tasks_);
   }
-  for (Task& task : running_) task(router_);
+  for (Task& task : running_)
+    task(router_);
   backlog_ -= running_.size();
   running_.clear();
 }

@@ -1,7 +1,7 @@
 #pragma once
-// The broker's thread: socket, router and core, turn by turn. A turn reads messages until there are none
-// or its batches are 200 µs old, carries out what other threads posted, and sends what was gathered.
-// Other threads only post tasks; everything else belongs to the thread.
+// The broker's thread: socket, router and core, turn by turn. A turn reads messages until there are
+// none or its batches are 200 µs old, carries out what other threads posted, and sends what was
+// gathered. Other threads only post tasks; everything else belongs to the thread.
 
 #include <atomic>
 #include <functional>
@@ -27,8 +27,8 @@ struct BrokerLoopConfig {
 
 class BrokerLoop final : private Transport {
  public:
-  BrokerLoop(BrokerLoopConfig config, OptionsOf options_of, const Limits& limits, runtime::Logger logger,
-             runtime::ProbeRegistry& probes);
+  BrokerLoop(BrokerLoopConfig config, OptionsOf options_of, const Limits& limits,
+             runtime::Logger logger, runtime::ProbeRegistry& probes);
   ~BrokerLoop() override;
 
   /// Binds and starts the thread.
@@ -38,9 +38,9 @@ class BrokerLoop final : private Transport {
   const std::string& endpoint() const { return endpoint_; }  ///< as bound
 
   using Task = std::function<void(Router&)>;
-  void post(Task task);           ///< any thread
+  void post(Task task);                                    ///< any thread
   std::size_t backlog() const { return backlog_.load(); }  ///< tasks not yet run; any thread
-  bool healthy() const;           ///< a turn within the last 2 s; any thread
+  bool healthy() const;                                ///< a turn within the last 2 s; any thread
   std::size_t links() const { return links_.load(); }  ///< any thread
 
  private:

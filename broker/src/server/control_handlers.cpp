@@ -28,7 +28,8 @@ Result<ListCommand> read_list_command(JsonReader& reader, std::string_view paylo
   for (const JsonField& field : **fields) {
     if (field.key == "limit") {
       const auto limit = JsonReader::as_uint(field.raw);
-      if (!limit || *limit == 0) return fail(ErrorCode::command_invalid, "limit is a positive number");
+      if (!limit || *limit == 0)
+        return fail(ErrorCode::command_invalid, "limit is a positive number");
       command.limit = std::min<std::size_t>(*limit, kPageMax);
     } else if (field.key == "after" || field.key == "prefix") {
       auto text = JsonReader::as_string(field.raw);
@@ -100,16 +101,19 @@ struct Gathering {
     }
     if (published.error) {
       std::string& json = results[index];
-      json = "{\"error\":{\"code\":\"" + std::string(info(published.error->code).name) + "\",\"message\":";
+      json = "{\"error\":{\"code\":\"" + std::string(info(published.error->code).name) +
+             "\",\"message\":";
       append_json_string(json, published.error->message);
-      json += std::string(",\"temporary\":") + (published.error->temporary() ? "true" : "false") + "}}";
+      json +=
+          std::string(",\"temporary\":") + (published.error->temporary() ? "true" : "false") + "}}";
     } else {
       results[index] = published_json(published);
     }
     if (--due != 0) return;
     if (!many) return reply.result(results.front());
     std::string json = "[";
-    for (const std::string& result : results) json += (json.size() > 1 ? "," : "") + result;
+    for (const std::string& result : results)
+      json += (json.size() > 1 ? "," : "") + result;
     reply.result(json + "]");
   }
 };
@@ -119,15 +123,16 @@ void publish(Router& router, const PublishCommand& command, const ControlReply& 
   auto gathering =
       std::make_shared<Gathering>(reply, command.many, count, std::vector<std::string>(count));
   for (std::size_t i = 0; i < count; ++i) {
-    router.publish(command.request(command.channels[i]),
-                   [gathering, i](const bus::Published& published) { gathering->outcome(i, published); });
+    router.publish(
+        command.request(command.channels[i]),
+        [gathering, i](const bus::Published& published) { gathering->outcome(i, published); });
   }
 }
 
 }  // namespace
 
-void add_control_handlers(runtime::ControlServer& control, BrokerLoop& loop, runtime::Process& process,
-                          const Limits& limits) {
+void add_control_handlers(runtime::ControlServer& control, BrokerLoop& loop,
+                          runtime::Process& process, const Limits& limits) {
   // The handlers all run on the control thread, one after the other.
   const auto reader = std::make_shared<JsonReader>();
   control.handle("channels", [&loop, reader](std::string_view payload, ControlReply reply) {
@@ -143,7 +148,9 @@ void add_control_handlers(runtime::ControlServer& control, BrokerLoop& loop, run
   control.handle("publish", [&loop, reader, limits](std::string_view payload, ControlReply reply) {
     auto command = read_publish_command(*reader, payload, limits);
     if (!command) return reply.error(command.error());
-    loop.post([command = std::move(*command), reply](Router& router) { publish(router, command, reply); });
+    loop.post([command = std::move(*command), reply](Router& router) {
+      publish(router, command, reply);
+    });
   });
   control.handle("drain", [&process](std::string_view, ControlReply reply) {
     reply.result("{}");

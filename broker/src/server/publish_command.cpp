@@ -5,7 +5,9 @@
 namespace peal::broker {
 namespace {
 
-Error invalid(const std::string& what) { return fail(ErrorCode::command_invalid, "publish: " + what); }
+Error invalid(const std::string& what) {
+  return fail(ErrorCode::command_invalid, "publish: " + what);
+}
 
 Result<std::string> text_of(const JsonField& field) {
   auto text = JsonReader::as_string(field.raw);
@@ -36,7 +38,8 @@ Result<Position> position_of(JsonReader& reader, std::string_view raw) {
       if (field.key == "offset") offset = JsonReader::as_uint(field.raw);
     }
   }
-  if (!epoch || !offset || *offset > kOffsetMax.value) return invalid("expect is {\"epoch\",\"offset\"}");
+  if (!epoch || !offset || *offset > kOffsetMax.value)
+    return invalid("expect is {\"epoch\",\"offset\"}");
   return Position{*epoch, {*offset}};
 }
 
@@ -52,7 +55,8 @@ bus::PublishRequest PublishCommand::request(const std::string& channel) const {
   return request;
 }
 
-Result<PublishCommand> read_publish_command(JsonReader& reader, std::string_view payload, const Limits& limits) {
+Result<PublishCommand> read_publish_command(JsonReader& reader, std::string_view payload,
+                                            const Limits& limits) {
   PublishCommand command;
   const auto fields = reader.fields(payload);
   if (!fields) return fields.error();
@@ -67,7 +71,8 @@ Result<PublishCommand> read_publish_command(JsonReader& reader, std::string_view
       const auto elements = reader.elements(field.raw);
       if (!elements) return invalid("channels is a list of strings");
       if ((*elements)->size() > limits.channels_per_publish_max) {
-        return fail(ErrorCode::channels_per_publish_max, "more channels than limits.channels_per_publish_max");
+        return fail(ErrorCode::channels_per_publish_max,
+                    "more channels than limits.channels_per_publish_max");
       }
       command.many = true;
       command.channels.clear();
@@ -95,13 +100,17 @@ Result<PublishCommand> read_publish_command(JsonReader& reader, std::string_view
     } else if (field.key == "key" || field.key == "source" || field.key == "idempotency_key") {
       auto text = text_of(field);
       if (!text) return text.error();
-      if (field.key == "key") command.publication.key = std::move(*text);
-      else if (field.key == "source") command.publication.source = std::move(*text);
-      else command.idempotency_key = std::move(*text);
+      if (field.key == "key")
+        command.publication.key = std::move(*text);
+      else if (field.key == "source")
+        command.publication.source = std::move(*text);
+      else
+        command.idempotency_key = std::move(*text);
     }
   }
   if (command.channels.empty()) return invalid("channel is missing");
-  if (!has_message && command.publication.kind != Kind::deletion) return invalid("message is missing");
+  if (!has_message && command.publication.kind != Kind::deletion)
+    return invalid("message is missing");
   return command;
 }
 
@@ -111,8 +120,10 @@ std::string published_json(const bus::Published& outcome) {
     if (json.size() > 1) json += ',';
     append_json_string(json, name);
     json += ':';
-    if (text) append_json_string(json, value);
-    else json += value;
+    if (text)
+      append_json_string(json, value);
+    else
+      json += value;
   };
   if (outcome.position) {
     member("epoch", outcome.position->epoch.view(), true);

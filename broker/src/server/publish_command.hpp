@@ -1,7 +1,7 @@
 #pragma once
-// The payload of a `publish` command on the broker's control socket, taken apart: one or more channels and
-// one publication that owns its bytes. The broker knows no sessions and no rules, so this is not the
-// gateway's Command; the fields and their errors are the same (docs/protocol.md).
+// The payload of a `publish` command on the broker's control socket, taken apart: one or more
+// channels and one publication that owns its bytes. The broker knows no sessions and no rules, so
+// this is not the gateway's Command; the fields and their errors are the same (docs/protocol.md).
 
 #include <optional>
 #include <string>
@@ -28,7 +28,8 @@ struct PublishCommand {
 };
 
 /// `payload` is a validated JSON object.
-Result<PublishCommand> read_publish_command(JsonReader& reader, std::string_view payload, const Limits& limits);
+Result<PublishCommand> read_publish_command(JsonReader& reader, std::string_view payload,
+                                            const Limits& limits);
 
 /// {"epoch","offset","duplicate"?,"last"?} or {}: the result of an outcome that is ok.
 std::string published_json(const bus::Published& outcome);

@@ -34,7 +34,8 @@ Router::~Router() = default;
 
 void Router::begin_turn(bus::LinkTime now) {
   now_ = now;
-  for (const auto& [key, link] : links_) link->link().on_turn(now);
+  for (const auto& [key, link] : links_)
+    link->link().on_turn(now);
   end_links();
 }
 
@@ -66,7 +67,8 @@ void Router::on_message(std::string_view key, std::string_view header, std::stri
   if (link == nullptr) {
     if (!reader_.hello()) {
       probe_.stranger_heard();
-      return refuse(key, fail(ErrorCode::hello_required, config_.hello.node + " does not know this link"));
+      return refuse(
+          key, fail(ErrorCode::hello_required, config_.hello.node + " does not know this link"));
     }
     auto made = std::make_unique<BrokerLink>(LinkKey(key), new_peer(), config_.hello, config_.link,
                                              config_.limits.batch_bytes_max, out_, now_);
@@ -74,12 +76,13 @@ void Router::on_message(std::string_view key, std::string_view header, std::stri
     peers_[link->peer()] = link;
     links_.emplace(link->key(), std::move(made));
   }
-  const auto verdict = link->link().on_message(
-      {reader_.stamp(), reader_.hello(), reader_.refusal(), reader_.numbered(), reader_.has_operations()},
-      now_);
+  const auto verdict = link->link().on_message({reader_.stamp(), reader_.hello(), reader_.refusal(),
+                                                reader_.numbered(), reader_.has_operations()},
+                                               now_);
   if (verdict.linked_now) welcome(*link);
   if (verdict.missing != 0) {
-    // Publishes are lost, and whoever asked would wait for ever: end it, so that they become unknown.
+    // Publishes are lost, and whoever asked would wait for ever: end it, so that they become
+    // unknown.
     probe_.missed(verdict.missing);
     return link->link().on_garbage(fail(ErrorCode::internal_error, "a gap in link numbers"));
   }
@@ -119,6 +122,10 @@ void Router::welcome(BrokerLink& link) {
   probe_.linked();
   const wire::Hello& peer = link.link().peer();
   logger_.info("linked with a peer", {{"peer", peer.node}, {"version", link.link().version()}});
+  if (peer.message_bytes_max < config_.limits.message_bytes_max) {
+    logger_.warn("a peer takes smaller messages than this broker: it will miss the larger ones",
+                 {{"peer", peer.node}, {"message_bytes_max", peer.message_bytes_max}});
+  }
   for (const auto& [key, other] : links_) {
     if (other.get() == &link || !other->link().linked()) continue;
     const wire::Hello& theirs = other->link().peer();
@@ -215,7 +222,8 @@ void Router::each_link(const std::function<void(const LinkInfo&)>& each) const {
 /// The name and the payload's size are the core's to check.
 std::optional<Error> Router::check(const bus::PublishRequest& request) {
   const PublicationView& p = request.publication;
-  if (!config_.check_json || !p.type.empty() || p.payload.size() > config_.limits.message_bytes_max) return std::nullopt;
+  if (!config_.check_json || !p.type.empty() || p.payload.size() > config_.limits.message_bytes_max)
+    return std::nullopt;
   if (p.kind == Kind::deletion && p.payload.empty()) return std::nullopt;
   const auto valid = json_.validate(p.payload, config_.limits.json_depth_max);
   if (valid) return std::nullopt;
@@ -227,7 +235,9 @@ void Router::on_watch(bus::Alias alias, std::string_view channel) {
   core_.watch(current_->peer(), alias, channel, now_);
 }
 
-void Router::on_unwatch(bus::Alias alias) { core_.unwatch(current_->peer(), alias, now_); }
+void Router::on_unwatch(bus::Alias alias) {
+  core_.unwatch(current_->peer(), alias, now_);
+}
 
 void Router::on_publish(const bus::PublishRequest& request) {
   if (auto wrong = check(request)) {
@@ -253,15 +263,22 @@ void Router::on_read(const bus::ReadRequest& request) {
   current_->page(page);
 }
 
-void Router::deliver(std::span<const Target> targets, const Epoch& epoch, const PublicationView& publication) {
+void Router::deliver(std::span<const Target> targets, const Epoch& epoch,
+                     const PublicationView& publication) {
   ++fan_out_;
   for (const Target& target : targets) {
     BrokerLink* const link = at(target.peer);
     if (link == nullptr) continue;
     switch (link->deliver(fan_out_, target.alias, epoch, publication)) {
-      case BrokerLink::Delivered::sent: probe_.delivered(); break;
-      case BrokerLink::Delivered::dropped: probe_.dropped(); break;
-      case BrokerLink::Delivered::replaced: probe_.replaced_by_head(); break;
+      case BrokerLink::Delivered::sent:
+        probe_.delivered();
+        break;
+      case BrokerLink::Delivered::dropped:
+        probe_.dropped();
+        break;
+      case BrokerLink::Delivered::replaced:
+        probe_.replaced_by_head();
+        break;
     }
   }
 }

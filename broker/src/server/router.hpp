@@ -1,8 +1,9 @@
 #pragma once
-// Between the links and the core: takes messages of link sessions apart into commands of peers, and gathers
-// what the core says into one batch per link and turn. Pure: time comes in with each call, messages leave
-// through Transport. Peer 0 is this process itself (control and ingest). One thread's.
-// What comes from links is not believed: names, sizes and JSON are checked here, nonsense ends its link.
+// Between the links and the core: takes messages of link sessions apart into commands of peers, and
+// gathers what the core says into one batch per link and turn. Pure: time comes in with each call,
+// messages leave through Transport. Peer 0 is this process itself (control and ingest). One
+// thread's. What comes from links is not believed: names, sizes and JSON are checked here, nonsense
+// ends its link.
 
 #include <functional>
 #include <memory>
@@ -35,8 +36,8 @@ using LocalOutcome = std::function<void(const bus::Published&)>;
 
 class Router final : private CoreOut, private wire::OperationSink {
  public:
-  Router(RouterConfig config, OptionsOf options_of, Transport& out, RandomSource random, RouterProbe& probe,
-         runtime::Logger logger);
+  Router(RouterConfig config, OptionsOf options_of, Transport& out, RandomSource random,
+         RouterProbe& probe, runtime::Logger logger);
   ~Router() override;
 
   /// Before the messages of a turn: links that are silent end, and all of them when we stood still.
@@ -75,7 +76,8 @@ class Router final : private CoreOut, private wire::OperationSink {
   std::optional<Error> check(const bus::PublishRequest& request);
 
   // CoreOut
-  void deliver(std::span<const Target> targets, const Epoch& epoch, const PublicationView& publication) override;
+  void deliver(std::span<const Target> targets, const Epoch& epoch,
+               const PublicationView& publication) override;
   void head(PeerId peer, const bus::HeadNotice& notice) override;
   void published(PeerId peer, const bus::Published& outcome) override;
   void page(PeerId peer, const bus::Page& page) override;
@@ -99,9 +101,9 @@ class Router final : private CoreOut, private wire::OperationSink {
   Core core_;
 
   Links links_;
-  std::vector<BrokerLink*> peers_;   ///< by PeerId; null: free, local or being dropped
+  std::vector<BrokerLink*> peers_;  ///< by PeerId; null: free, local or being dropped
   std::vector<PeerId> free_peers_;
-  std::vector<PeerId> dropping_;     ///< whose interest is being taken out of the core
+  std::vector<PeerId> dropping_;  ///< whose interest is being taken out of the core
   BrokerLink* current_ = nullptr;
   std::size_t linked_ = 0;
   std::uint64_t fan_out_ = 0;

@@ -226,8 +226,8 @@ TEST_F(PeerLinkTest, NothingRevivesAnEndedLink) {
   EXPECT_EQ(gateway.why()->message, "gone");
 }
 
-// Sessions over a network that loses and reorders: what is taken never exceeds what was sent, every loss is
-// told before anything after it is taken, and numbers never go back unnoticed.
+// Sessions over a network that loses and reorders: what is taken never exceeds what was sent, every
+// loss is told before anything after it is taken, and numbers never go back unnoticed.
 TEST(PeerLinkFaults, LossAndReorderingNeverPassUnnoticed) {
   for (unsigned seed = 1; seed <= 300; ++seed) {
     std::mt19937 random(seed);
@@ -268,7 +268,8 @@ TEST(PeerLinkFaults, LossAndReorderingNeverPassUnnoticed) {
     if (!reordered && gateway.linked()) {
       missing += beat(broker, now).to(gateway, now).missing;
       std::uint64_t waiting = 0;
-      for (const Letter& letter : way) waiting += letter.numbered;
+      for (const Letter& letter : way)
+        waiting += letter.numbered;
       ASSERT_EQ(taken + missing, sent) << "seed " << seed << ", a heartbeat overtook " << waiting;
     }
   }

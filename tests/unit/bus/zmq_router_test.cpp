@@ -1,5 +1,5 @@
-// The two ends of links wired together in one thread: sessions of gateways on one side, the broker's
-// router and core on the other, a network in between that the test holds in its hands.
+// The two ends of links wired together in one thread: sessions of gateways on one side, the
+// broker's router and core on the other, a network in between that the test holds in its hands.
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -65,7 +65,9 @@ class Peer final : public SessionOwner {
 
 class ZmqRouterTest : public testing::Test, public broker::Transport {
  protected:
-  explicit ZmqRouterTest(std::size_t credit = 4 * 1024 * 1024) { limits.link_credit_bytes = credit; }
+  explicit ZmqRouterTest(std::size_t credit = 4 * 1024 * 1024) {
+    limits.link_credit_bytes = credit;
+  }
 
   using Sent = MessageSink::Sent;
 
@@ -89,8 +91,9 @@ class ZmqRouterTest : public testing::Test, public broker::Transport {
         options.recoverable = channel.starts_with("log:");
         return options;
       };
-      router_ = std::make_unique<broker::Router>(config, options_of, *this, [n = 1ULL]() mutable { return n++; },
-                                                 probe, runtime::Logger(log));
+      router_ = std::make_unique<broker::Router>(
+          config, options_of, *this, [n = 1ULL]() mutable { return n++; }, probe,
+          runtime::Logger(log));
     }
     return *router_;
   }
@@ -126,7 +129,8 @@ class ZmqRouterTest : public testing::Test, public broker::Transport {
     }
   }
   void settle(int turns = 6) {
-    for (int i = 0; i < turns; ++i) turn();
+    for (int i = 0; i < turns; ++i)
+      turn();
   }
   double metric(std::string_view name) {
     struct Sink final : runtime::MetricSink {
@@ -145,7 +149,8 @@ class ZmqRouterTest : public testing::Test, public broker::Transport {
   }
   static std::vector<std::string> payloads(test::RecordingSink& sink) {
     std::vector<std::string> found;
-    for (const auto& heard : sink.heard) found.push_back(heard.publication.payload);
+    for (const auto& heard : sink.heard)
+      found.push_back(heard.publication.payload);
     return found;
   }
 
@@ -212,7 +217,8 @@ TEST_F(ZmqRouterTest, ManyPublicationsShareOneMessage) {
   a.watch(0, {0, 1}, "room");
   settle();
   messages_from_broker = 0;
-  for (int i = 0; i < 100; ++i) a.session.publish(0, publish_request("room", std::to_string(i), 1 + i));
+  for (int i = 0; i < 100; ++i)
+    a.session.publish(0, publish_request("room", std::to_string(i), 1 + i));
   settle(2);
   EXPECT_EQ(a.sink().heard.size(), 100U);
   EXPECT_EQ(messages_from_broker, 1U);
@@ -235,7 +241,8 @@ TEST_F(TightRouterTest, WithoutCreditEphemeralOnesAreDroppedForTheLaggardAlone) 
   EXPECT_GT(metric("peal_broker_dropped_total"), 30);
   frozen.erase("slow");
   settle();
-  EXPECT_TRUE(slow.session.link().linked()) << "dropped ones had no link number, so there is no gap";
+  EXPECT_TRUE(slow.session.link().linked())
+      << "dropped ones had no link number, so there is no gap";
   const auto heard = slow.sink().heard.size();
   EXPECT_EQ(heard + static_cast<std::size_t>(metric("peal_broker_dropped_total")), 50U);
   quick.session.publish(0, publish_request("room", payload, 99));
@@ -277,7 +284,8 @@ TEST_F(TightRouterTest, APeerThatTakesNoAnswersIsNotServedFurtherAndLosesNothing
     greedy.ports[0].watched.add({static_cast<std::uint32_t>(i), 1}, 0);
     greedy.session.flush(now);
   }
-  for (int i = 0; i < 20; ++i) turn();
+  for (int i = 0; i < 20; ++i)
+    turn();
   frozen.erase("greedy");
   settle(20);
   EXPECT_TRUE(greedy.session.link().linked());
@@ -319,8 +327,10 @@ TEST_F(ZmqRouterTest, GarbageEndsItsOwnLinkAndNoOther) {
   std::mt19937 random(3);
   for (int i = 0; i < 2000; ++i) {
     std::string header(random() % 60, ' '), body(random() % 60, ' ');
-    for (char& c : header) c = static_cast<char>(random());
-    for (char& c : body) c = static_cast<char>(random());
+    for (char& c : header)
+      c = static_cast<char>(random());
+    for (char& c : body)
+      c = static_cast<char>(random());
     strangers["x" + std::to_string(i)] = {};
     router().on_message("x" + std::to_string(i), header, body);
     if (i == 1000) router().on_message("b", header + "\xff", body);
@@ -347,8 +357,8 @@ TEST_F(ZmqRouterTest, WhatIsNoJsonIsRefusedAndReachesNobody) {
     a.session.publish(0, publish_request("room", text, id++));
   }
   settle();
-  EXPECT_EQ(payloads(a.sink()), (std::vector<std::string>{"9223372036854775808", "1e400", "{\"a\":1,\"a\":2}",
-                                                          " [ 1 ,\t2 ] "}));
+  EXPECT_EQ(payloads(a.sink()), (std::vector<std::string>{"9223372036854775808", "1e400",
+                                                          "{\"a\":1,\"a\":2}", " [ 1 ,\t2 ] "}));
   ASSERT_EQ(a.sink().outcomes.size(), 10U);
   for (std::size_t i = 0; i < 10; ++i) {
     EXPECT_EQ(a.sink().outcomes[i].status, i < 6 ? Status::refused : Status::ok) << i;

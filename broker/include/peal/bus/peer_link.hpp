@@ -1,15 +1,16 @@
 #pragma once
-// One side of one link session between a peer (gateway, monitor, CLI) and a broker. Pure: no socket, no
-// clock, no thread; both sides use it. It decides when the link is up and when it is over, what may be
-// sent, and what of the other side's is missing.
+// One side of one link session between a peer (gateway, monitor, CLI) and a broker. Pure: no
+// socket, no clock, no thread; both sides use it. It decides when the link is up and when it is
+// over, what may be sent, and what of the other side's is missing.
 //
 //   greeting --Hello of both, a common version, one cluster--> linked
-//   greeting, linked --refused | silent | own loop stalled | nonsense--> ended (for good: a new session
-//   is a new PeerLink over a new socket)
+//   greeting, linked --refused | silent | own loop stalled | nonsense--> ended (for good: a new
+//   session is a new PeerLink over a new socket)
 //
-// Credit: each side grants bytes per class and a number of messages; what is on the way is what was sent
-// and not yet reported as consumed. Messages without operations (Hello, heartbeat, report) are free.
-// Link numbers count deliveries and publishes; a message that starts elsewhere than expected is a gap.
+// Credit: each side grants bytes per class and a number of messages; what is on the way is what was
+// sent and not yet reported as consumed. Messages without operations (Hello, heartbeat, report) are
+// free. Link numbers count deliveries and publishes; a message that starts elsewhere than expected
+// is a gap.
 
 #include <chrono>
 #include <cstdint>
@@ -26,8 +27,8 @@ using LinkTime = std::chrono::steady_clock::time_point;
 
 struct LinkOptions {
   std::chrono::milliseconds heartbeat{1000};
-  /// Silence, or a stall of the own loop, that ends a session. With the turn of a loop on top of it a
-  /// silent link is noticed within 4 s.
+  /// Silence, or a stall of the own loop, that ends a session. With the turn of a loop on top of it
+  /// a silent link is noticed within 4 s.
   std::chrono::milliseconds dead_after{3500};
 };
 
@@ -35,7 +36,8 @@ struct LinkOptions {
 inline constexpr std::uint64_t kLinkMessagesMax = 1024;
 
 /// A Hello with the version range and limits of this build.
-wire::Hello make_hello(std::string cluster, std::string node, std::uint64_t incarnation, const Limits& limits);
+wire::Hello make_hello(std::string cluster, std::string node, std::uint64_t incarnation,
+                       const Limits& limits);
 
 class PeerLink {
  public:
@@ -85,13 +87,17 @@ class PeerLink {
   /// Operations of the class are about to be sent.
   void charge(wire::LinkClass c, std::size_t bytes);
   /// Whether a message with operations may be sent.
-  bool may_send() const { return linked() && messages_sent_ - messages_acked_ < peer_.credit_messages; }
+  bool may_send() const {
+    return linked() && messages_sent_ - messages_acked_ < peer_.credit_messages;
+  }
   /// What goes with a message that holds so much of what was charged. Counts it as sent.
-  wire::Stamp stamp(const wire::PerClass<std::uint32_t>& bytes, std::uint32_t numbered, bool operations,
-                    LinkTime now);
+  wire::Stamp stamp(const wire::PerClass<std::uint32_t>& bytes, std::uint32_t numbered,
+                    bool operations, LinkTime now);
   /// Enough was consumed to say so before the next heartbeat.
   bool report_due() const;
-  bool heartbeat_due(LinkTime now) const { return linked() && now - last_sent_ >= options_.heartbeat; }
+  bool heartbeat_due(LinkTime now) const {
+    return linked() && now - last_sent_ >= options_.heartbeat;
+  }
 
   std::uint64_t on_the_way(wire::LinkClass c) const { return charged_[c] - acked_[c]; }
 

@@ -1,8 +1,9 @@
 #pragma once
-// The bus on the wire (schema/bus.proto): a message is a header frame, which is protobuf, and a body frame.
-// Writer gathers a batch of operations and closes it into one message; Reader checks a whole message before
-// it gives anything away, so that garbage is an Error and never half a batch. Pure, one owner each; both
-// keep their buffers from batch to batch. Protobuf stays behind this door.
+// The bus on the wire (schema/bus.proto): a message is a header frame, which is protobuf, and a
+// body frame. Writer gathers a batch of operations and closes it into one message; Reader checks a
+// whole message before it gives anything away, so that garbage is an Error and never half a batch.
+// Pure, one owner each; both keep their buffers from batch to batch. Protobuf stays behind this
+// door.
 
 #include <array>
 #include <cstdint>
@@ -48,10 +49,10 @@ struct PerClass {
 
 /// What the link adds to every message.
 struct Stamp {
-  std::uint64_t number = 0;           ///< of the first numbered operation (delivery, publish)
-  PerClass<std::uint64_t> consumed;   ///< bytes taken of what the other side sent
+  std::uint64_t number = 0;          ///< of the first numbered operation (delivery, publish)
+  PerClass<std::uint64_t> consumed;  ///< bytes taken of what the other side sent
   std::uint64_t consumed_messages = 0;
-  PerClass<std::uint32_t> bytes;      ///< what this message weighs
+  PerClass<std::uint32_t> bytes;  ///< what this message weighs
   friend bool operator==(const Stamp&, const Stamp&) = default;
 };
 
@@ -82,8 +83,8 @@ class Writer {
   void hello(const Hello& hello);
   void refusal(const Error& error);
 
-  bool empty() const;          ///< nothing was written since the last close
-  std::size_t bytes() const;   ///< about what the message weighs so far
+  bool empty() const;              ///< nothing was written since the last close
+  std::size_t bytes() const;       ///< about what the message weighs so far
   std::uint32_t numbered() const;  ///< deliveries and publishes so far
   /// The message; the writer is empty again.
   Message close(const Stamp& stamp);
