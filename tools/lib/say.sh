@@ -29,10 +29,32 @@ step() {
   mkdir -p "$log_dir"
   step_began=$(now_ms)
   printf '%s%-28s%s' "$bold" "$name" "$plain"
+  show_progress "$name" "$log" "$step_began"
   "$@" >"$log" 2>&1 </dev/null || outcome=$?
+  hide_progress "$name"
   step_ended "$name" "$step_began" "$outcome"
   [ "$outcome" -eq 0 ] || { tail -n 60 "$log" >&2; note "${dim}all of it: $log${plain}" >&2; }
   return "$outcome"
+}
+
+# On a terminal a long step shows how long it has taken and the last thing it said. The step itself
+# stays in the foreground, so that Ctrl-C reaches it.
+progress_pid=
+show_progress() { # NAME LOG START_MS
+  [ -n "$bold" ] || return 0
+  (
+    while sleep 0.5 && kill -0 $$ 2>/dev/null; do
+      printf '\r%-28s%s  %s\e[K' "$1" "$(seconds_since "$3")" "$(tail -n 1 "$2" 2>/dev/null | cut -c -60)"
+    done
+  ) &
+  progress_pid=$!
+}
+hide_progress() { # NAME
+  [ -n "$progress_pid" ] || return 0
+  kill "$progress_pid" 2>/dev/null
+  wait "$progress_pid" 2>/dev/null
+  progress_pid=
+  printf '\r%s%-28s%s\e[K' "$bold" "$1" "$plain"
 }
 
 # live_step NAME COMMAND... : the same, but the output is shown as it comes.
