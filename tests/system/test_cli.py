@@ -157,6 +157,19 @@ def test_a_line_that_is_refused_is_named_and_the_others_go_on(cluster):
     assert "line 2: message_too_large" in ran.err and "1 of 3 messages were not published" in ran.err
 
 
+@pytest.mark.parametrize("way", ["control", "url"])
+@pytest.mark.parametrize("size", [600_000, 3_000_000])
+def test_a_message_that_is_too_large_is_refused_and_the_lines_beside_it_are_not(cluster, way, size):
+    gateway = cluster.gateway()
+    flags = ["--control", gateway.ready["control"]] if way == "control" else ["--url", gateway.url]
+    ran = peal("publish", "a", "-", *flags, stdin="x" * size)
+    assert ran.code == REFUSED and "too_large" in ran.err
+    ran = peal("publish", "--lines", "a", "--json", *flags, stdin=f"1\n{'x' * size}\n3\n")
+    answers = {line["line"]: line for line in ran.lines()}
+    assert ran.code == REFUSED and answers[1]["result"] == answers[3]["result"] == {}
+    assert answers[2]["error"]["code"].endswith("too_large")
+
+
 def test_commands_carry_their_own_channel(cluster, running):
     gateway = cluster.gateway()
     listener = running("subscribe", "a", "b", "--url", gateway.ws_url)

@@ -1,6 +1,8 @@
 #include "publisher.hpp"
 
-#include <set>
+#include <algorithm>
+#include <map>
+#include <utility>
 
 #include "json_text.hpp"
 #include "peal/proto/position.hpp"
@@ -8,19 +10,24 @@
 namespace peal::cli {
 namespace {
 
-/// The numbers of those on their way, so that a lost link answers each once.
+/// Those on their way, so that a lost link answers each once.
 class Unanswered {
  public:
-  void add(std::uint64_t id) { ids_.insert(id); }
-  bool take(std::uint64_t id) { return ids_.erase(id) == 1; }
+  void add(std::uint64_t id, std::size_t bytes) { bytes_of_.emplace(id, bytes); }
+  bool take(std::uint64_t id) { return bytes_of_.erase(id) == 1; }
+  bool empty() const { return bytes_of_.empty(); }
+  std::uint64_t largest() const {
+    const auto less = [](const auto& a, const auto& b) { return a.second < b.second; };
+    return std::max_element(bytes_of_.begin(), bytes_of_.end(), less)->first;
+  }
   void lose_all(const Publisher::OnResult& on_result, const std::string& why) {
-    for (const std::uint64_t id : std::exchange(ids_, {})) {
+    for (const auto& [id, bytes] : std::exchange(bytes_of_, {})) {
       on_result(id, {{}, "publish_outcome_unknown", why});
     }
   }
 
  private:
-  std::set<std::uint64_t> ids_;
+  std::map<std::uint64_t, std::size_t> bytes_of_;
 };
 
 class ControlPublisher final : public Publisher {
@@ -33,20 +40,24 @@ class ControlPublisher final : public Publisher {
   }
 
   Outcome<void> send(std::uint64_t id, const PublishText& text) override {
-    auto sent = client_.send(id, "publish", text.payload_json());
+    const std::string payload = text.payload_json();
+    auto sent = client_.send(id, "publish", payload);
     if (!sent) {
       on_result_(id, {{}, "broker_unavailable", sent.error().message});
       unanswered_.lose_all(on_result_, sent.error().message);
       return sent;
     }
-    unanswered_.add(id);
+    unanswered_.add(id, payload.size());
     return {};
   }
 
   Outcome<void> wait(int fd, std::chrono::milliseconds timeout) override {
     auto waited = client_.wait(fd, timeout, [this](const ControlReplyText& reply) {
-      if (unanswered_.take(reply.id)) {
-        on_result_(reply.id, {reply.result, reply.code, reply.message});
+      // Without an id it answers a command that was too large to be read: the largest one, then.
+      const bool unread = reply.id == 0 && reply.refused() && !unanswered_.empty();
+      const std::uint64_t id = unread ? unanswered_.largest() : reply.id;
+      if (unanswered_.take(id)) {
+        on_result_(id, {reply.result, reply.code, reply.message});
       }
     });
     if (!waited) {
