@@ -27,8 +27,11 @@ class Run:
         env = {key: value for key, value in os.environ.items() if not key.startswith("PEAL_")}
         env |= {"PEAL_BIN": str(bin_dir()), "PEAL_RUN_DIR": str(self.folder / "run")}
         with open(self.output_path, "wb") as output:
+            # As from a terminal: who runs the tests in the background ignores SIGINT, and bash can't take
+            # back what it was born with.
             self.popen = subprocess.Popen([ROOT / "tools" / "run", *arguments], stdin=subprocess.DEVNULL,
-                                          stdout=output, stderr=output, env=env, start_new_session=True)
+                                          stdout=output, stderr=output, env=env, start_new_session=True,
+                                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         until(lambda: "Ctrl-C stops it" in self.output() or self.popen.poll() is not None, "tools/run is ready", 30)
         assert self.popen.poll() is None, self.output() + self.logs()
 
