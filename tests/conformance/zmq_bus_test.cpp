@@ -3,6 +3,7 @@
 // lost), and goes silent when the broker's thread stands still.
 #include "peal/bus/zmq_bus.hpp"
 
+#include <cstdlib>
 #include <future>
 
 #include "bus_suite.hpp"
@@ -12,6 +13,13 @@ namespace peal::bus::test {
 namespace {
 
 enum class Shape : std::uint8_t { bus_per_node, one_bus };
+
+/// PEAL_TEST_LOG=1 shows what links say while a test runs.
+runtime::Logger said_aloud() {
+  if (std::getenv("PEAL_TEST_LOG") == nullptr) return {};
+  return runtime::Logger(
+      runtime::make_log_backend(runtime::LogFormat::text, runtime::LogLevel::info));
+}
 
 class ZmqDriver final : public BusDriver {
  public:
@@ -57,7 +65,7 @@ class ZmqDriver final : public BusDriver {
     config.node = "broker";
     config.check_json = false;
     broker_ = std::make_unique<broker::BrokerLoop>(config, options_.options_of, options_.limits,
-                                                   runtime::Logger(), probes_);
+                                                   logger_, probes_);
     const auto started = broker_->start();
     ASSERT_TRUE(started.has_value()) << started.error().message;
     endpoint_ = broker_->endpoint();
@@ -66,7 +74,7 @@ class ZmqDriver final : public BusDriver {
     ZmqBusConfig config;
     config.connect = {endpoint_};
     config.node = "gateway-" + std::to_string(buses_.size());
-    auto bus = make_zmq_bus(config, options_.limits, runtime::Logger(), probes_);
+    auto bus = make_zmq_bus(config, options_.limits, logger_, probes_);
     EXPECT_TRUE(bus.has_value()) << (bus ? "" : bus.error().message);
     return std::move(*bus);
   }
@@ -78,6 +86,7 @@ class ZmqDriver final : public BusDriver {
   BusDriverOptions options_;
   const Shape shape_;
   runtime::ProbeRegistry probes_;
+  runtime::Logger logger_ = said_aloud();
   std::unique_ptr<broker::BrokerLoop> broker_;
   std::string endpoint_;
   std::vector<std::unique_ptr<Bus>> buses_;

@@ -131,6 +131,7 @@ void ZmqThread::hear_events(LinkTime now) {
 void ZmqThread::hear_messages(LinkTime now) {
   for (int i = 0; i < kMessagesPerTurn && socket_; ++i) {
     if (!socket_->receive(frames_)) return;
+    take_spent();             // what ports have done with makes room for what this message brings
     if (!session_) continue;  // its event has not been heard yet, or the session is over
     if (frames_.size() != 2) {
       probe_.garbage_received();
