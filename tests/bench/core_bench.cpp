@@ -1,6 +1,6 @@
-// What a publish costs on the embedded bus, from BusPort::publish to the sink's callbacks: nanoseconds of
-// CPU per publish of 128 bytes to a channel at home, by channels and by publishes per turn. An allocation
-// in the steady state is an error.
+// What a publish costs on the embedded bus, from BusPort::publish to the sink's callbacks:
+// nanoseconds of CPU per publish of 128 bytes to a channel at home, by channels and by publishes
+// per turn. An allocation in the steady state is an error.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
