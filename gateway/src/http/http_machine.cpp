@@ -99,6 +99,9 @@ struct HttpMachine::Impl {
     for (const auto& field : message) {
       request.headers.emplace_back(field.name_string(), field.value());
     }
+    // RFC 9112, 3.2: a proxy before us may have gone by the other one.
+    if (message.count(beast::field::host) > 1)
+      return fail(ErrorCode::request_invalid, "the request has more than one Host");
     // RFC 9112, 3.2.2: a server takes the absolute form too.
     std::string_view target = request.target;
     for (const std::string_view scheme : {"http://", "https://"}) {

@@ -113,6 +113,14 @@ TEST(HttpMachine, NamesTheLimitThatIsHit) {
   EXPECT_EQ(chunked.error->code, ErrorCode::body_too_large);
 }
 
+TEST(HttpMachine, RefusesARequestWithTwoHosts) {
+  Feeder feeder;
+  feeder.feed("GET / HTTP/1.1\r\nHost: localhost\r\nhost: evil\r\n\r\n");
+  ASSERT_TRUE(feeder.error);
+  EXPECT_EQ(feeder.error->code, ErrorCode::request_invalid);
+  EXPECT_TRUE(feeder.seen.empty());
+}
+
 TEST(HttpMachine, TakesNoHeaderThatItsParserCantHold) {
   Limits limits;
   limits.header_bytes_max = 1'000'000;
