@@ -154,7 +154,7 @@ void ZmqThread::hear_messages(LinkTime now) {
       if (verdict.missing != 0) {
         probe_.missed(verdict.missing);
         logger_.warn("a gap on the link: asking for heads", {{"missing", verdict.missing}});
-        if (!watches_.walking()) watches_.rewind(true);
+        watches_.rewind_recoverable();
       }
     }
     if (session_->link().state() == PeerLink::State::ended) return end_session(now);

@@ -32,8 +32,23 @@ class ZmqWatches {
   }
 
   /// Starts a walk over all, or over those known to keep a log.
-  void rewind(bool only_recoverable) { walk_ = Walk{0, 0, only_recoverable}; }
-  void stop() { walk_.reset(); }
+  void rewind(bool only_recoverable) {
+    walk_ = Walk{0, 0, only_recoverable};
+    again_ = false;
+  }
+  /// Walks those known to keep a log, from the first on: what was lost while a walk is under way may
+  /// be behind it. A walk over all goes to its end before that.
+  void rewind_recoverable() {
+    if (walk_ && !walk_->only_recoverable) {
+      again_ = true;
+    } else {
+      rewind(true);
+    }
+  }
+  void stop() {
+    walk_.reset();
+    again_ = false;
+  }
   bool walking() const { return walk_.has_value(); }
   /// Whether the walk is still to come to this one.
   bool ahead(std::uint32_t port, Alias alias) const {
@@ -50,7 +65,8 @@ class ZmqWatches {
     while (walk_) {
       if (walk_->port == ports_.size()) {
         walk_.reset();
-        break;
+        if (again_) rewind(true);
+        continue;
       }
       const auto& entries = ports_[walk_->port];
       if (walk_->index == entries.size()) {
@@ -87,6 +103,7 @@ class ZmqWatches {
 
   std::vector<std::vector<Entry>> ports_;
   std::optional<Walk> walk_;
+  bool again_ = false;
 };
 
 }  // namespace peal::bus
