@@ -1,5 +1,6 @@
 #include "fake_bus.hpp"
 
+#include <future>
 #include <utility>
 
 namespace peal::test {
@@ -76,6 +77,12 @@ void FakeBus::say(std::function<void(bus::BusSink&)> words) {
   const std::lock_guard lock(port_->mutex_);
   port_->words_.push_back(std::move(words));
   port_->waker_.wake();
+}
+
+void FakeBus::settle() {
+  std::promise<void> said;
+  say([&](bus::BusSink&) { said.set_value(); });
+  said.get_future().get();
 }
 
 void FakeBus::link(bool linked) {

@@ -40,6 +40,8 @@ class FakeBus final : public bus::Bus {
 
   /// Runs on the shard's thread, inside its port's next turn.
   void say(std::function<void(bus::BusSink&)> words);
+  /// Waits until all that was to be said has been said.
+  void settle();
   void link(bool linked);
   void answer_watch(bus::Alias alias, std::optional<Head> head = std::nullopt,
                     std::optional<Error> error = std::nullopt);

@@ -51,7 +51,8 @@ std::span<const LoopEvent> Loop::wait(std::chrono::microseconds timeout) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
   const timespec time{.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count() * 1000};
   const int count = ::epoll_pwait2(epoll_, raw_.data(), kEventsPerTurn, &time, nullptr);
-  state_.store(awake);
+  // Reads what the waker wrote, so that what it left before waking is seen by this turn.
+  state_.exchange(awake, std::memory_order_acq_rel);
   std::size_t used = 0;
   for (int i = 0; i < count; ++i) {
     const auto packed = raw_[static_cast<std::size_t>(i)].data.u64;

@@ -109,7 +109,7 @@ class Outlet {
     push(endpoint, frame, droppable);
     return SendStatus::ok;
   }
-  SendStatus append(Endpoint& endpoint, FrameRef frame) {
+  SendStatus append(Endpoint& endpoint, const FrameRef& frame) {
     frame->retain();
     return append(endpoint, frame.get(), false);
   }

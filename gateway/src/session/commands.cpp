@@ -218,6 +218,12 @@ void Sessions::on_watch_answered(std::uint32_t channel, std::span<const WaitingS
   }
 }
 
+void Sessions::on_state(const bus::BusState& state) {
+  bus_state_ = state;
+  if (!state.linked)
+    hub_.refuse_waiting(fail(ErrorCode::broker_unavailable, "the broker was lost meanwhile"));
+}
+
 void Sessions::unsubscribe(Connection& connection, const Command& command) {
   const std::uint32_t number = hub_.find(command.channel);
   const std::uint32_t slot = number == Hub::kNone ? number : Hub::slot_of(connection, number);

@@ -195,7 +195,7 @@ void Hub::send_due(Channel& channel, std::span<const bus::Delivery> deliveries) 
   }
 }
 
-void Hub::fan_out(Channel& channel, std::uint8_t variant, FrameRef frame) {
+void Hub::fan_out(Channel& channel, std::uint8_t variant, const FrameRef& frame) {
   constexpr std::size_t kAhead = 6;
   const std::size_t count = channel.members.size();
   const Member* members = channel.members.data();

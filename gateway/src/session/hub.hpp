@@ -76,6 +76,8 @@ class Hub {
   void on_batch(std::span<const bus::Delivery> deliveries);
   void on_heads(std::span<const bus::HeadNotice> heads);
   void on_page(const bus::Page& page);
+  /// Gives up what still waits for the bus's answer: who asked is told, and may ask again.
+  void refuse_waiting(const Error& error);
   /// Erases leavers and unwatches channels without members: once, at the end of a turn.
   void compact();
 
@@ -116,13 +118,14 @@ class Hub {
   void gather(Channel& channel, std::uint32_t delivery);
   void send_due(Channel& channel, std::span<const bus::Delivery> deliveries);
   void push_all(Channel& channel, const Push& push);
-  void fan_out(Channel& channel, std::uint8_t variant, FrameRef frame);
+  void fan_out(Channel& channel, std::uint8_t variant, const FrameRef& frame);
   bool only_variant(const Channel& channel, std::uint8_t variant) const {
     return channel.variant_members[variant] == channel.present();
   }
   void reset(Channel& channel, const Head& head);
   void read_hole(Channel& channel);
   void on_answer(Channel& channel, const bus::HeadNotice& notice);
+  void refuse(Channel& channel, const Error& error);
   void deliver_page(Channel& channel, const bus::Page& page);
   bus::Alias alias_of(const Channel& channel) const {
     return {channel.number, generations_[channel.number]};

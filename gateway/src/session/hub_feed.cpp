@@ -27,24 +27,30 @@ void Hub::on_heads(std::span<const bus::HeadNotice> heads) {
 }
 
 void Hub::on_answer(Channel& channel, const bus::HeadNotice& notice) {
-  const std::uint32_t number = channel.number;
-  const std::vector<WaitingSubscribe> waiting = std::exchange(channel.waiting, {});
   if (notice.error) {
     channel.unwatched = true;
-    if (channel.live) {
-      push_all(channel, UnsubscribedPush{channel.name, &*notice.error});
-    }
-    // Members go before anyone is told, so that a new subscribe starts from nothing.
-    for (std::size_t i = 0; i < channel.members.size(); ++i) {
-      if (channel.members[i].connection == kNone) continue;
-      leave(connections_.at(channel.members[i].connection), channel.members[i].slot);
-    }
-    owner_.on_watch_answered(number, waiting, &*notice.error);
-    return;
+    if (channel.live) push_all(channel, UnsubscribedPush{channel.name, &*notice.error});
+    return refuse(channel, *notice.error);
   }
   if (notice.head) channel.feed.emplace(*notice.head);
   channel.live = true;
-  owner_.on_watch_answered(number, waiting, nullptr);
+  const std::vector<WaitingSubscribe> waiting = std::exchange(channel.waiting, {});
+  owner_.on_watch_answered(channel.number, waiting, nullptr);
+}
+
+// Members go before anyone is told, so that a new subscribe starts from nothing.
+void Hub::refuse(Channel& channel, const Error& error) {
+  const std::vector<WaitingSubscribe> waiting = std::exchange(channel.waiting, {});
+  for (std::size_t i = 0; i < channel.members.size(); ++i) {
+    if (channel.members[i].connection == kNone) continue;
+    leave(connections_.at(channel.members[i].connection), channel.members[i].slot);
+  }
+  owner_.on_watch_answered(channel.number, waiting, &error);
+}
+
+void Hub::refuse_waiting(const Error& error) {
+  for (std::size_t i = 0; i < channels_.size(); ++i)
+    if (channels_[i] && !channels_[i]->live) refuse(*channels_[i], error);
 }
 
 void Hub::reset(Channel& channel, const Head& head) {

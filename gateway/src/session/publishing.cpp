@@ -164,7 +164,7 @@ void Sessions::publish_many(Connection& connection, const Command& command) {
     PublishQuestion question{principal, ref(connection), owned->channel, owned->publication};
     connection.cold_part().asked.push_back(owned->channel);
     ask([&](HookCompletion completion) { config_.hooks.publish(question, std::move(completion)); },
-        [this, owned, asked](Result<std::shared_ptr<const Principal>> answer) {
+        [this, owned, asked](const Result<std::shared_ptr<const Principal>>& answer) {
           Connection* session = hook_answered(asked.connection, asked.generation, owned->channel);
           if (session != nullptr) connections_.resume(*session);
           Asked settled = asked;
@@ -187,7 +187,7 @@ void Sessions::publish(std::shared_ptr<const Principal> principal,
   const auto owned = std::make_shared<OwnedPublish>(request);
   PublishQuestion question{std::move(principal), SessionRef(), owned->channel, owned->publication};
   ask([&](HookCompletion completion) { config_.hooks.publish(question, std::move(completion)); },
-      [this, owned, asked](Result<std::shared_ptr<const Principal>> answer) {
+      [this, owned, asked](const Result<std::shared_ptr<const Principal>>& answer) {
         Asked settled = asked;
         if (!answer) return settle(settled, refused(answer.error()));
         if (!bus_state_.linked) return settle(settled, refused(unavailable()));

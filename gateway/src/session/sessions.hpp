@@ -67,7 +67,7 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
 
   // The bus.
   void on_published(std::span<const bus::Published> outcomes);
-  void on_state(const bus::BusState& state) { bus_state_ = state; }
+  void on_state(const bus::BusState& state);
 
   // Engine
   void publish(std::shared_ptr<const Principal> principal, const bus::PublishRequest& request,

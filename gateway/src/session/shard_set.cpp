@@ -131,7 +131,7 @@ class Shards final : public ShardSet {
     std::map<std::string, std::size_t> subscribers{};
   };
 
-  void list_on(std::size_t shard, std::shared_ptr<Listing> listing) {
+  void list_on(std::size_t shard, const std::shared_ptr<Listing>& listing) {
     if (shard >= shards_.size()) {
       ChannelPage page;
       for (const auto& [name, subscribers] : listing->subscribers) {

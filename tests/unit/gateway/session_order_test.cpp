@@ -155,6 +155,24 @@ TEST_F(SessionOrder, WhileTheBusIsGoneCommandsAreRefusedAtOnceAndSubscriptionsSt
   EXPECT_EQ(client.receive(), R"({"event":"message","channel":"a","message":5})");
 }
 
+TEST_F(SessionOrder, ASubscribeThatWaitsWhenTheBusIsLostIsRefusedAndMayBeTriedAgain) {
+  SocketClient client = open();
+  client.send_text(R"({"id":1,"action":"subscribe","payload":{"channel":"a"}})");
+  ASSERT_TRUE(asked(1, 0));
+  bus_->link(false);
+  EXPECT_NE(client.receive().find(R"("id":1,"error":{"code":"broker_unavailable")"),
+            std::string::npos);
+  EXPECT_TRUE(eventually([&] { return bus_->unwatches().size() == 1; }));
+  bus_->link(true);
+  bus_->answer_watch(bus_->watches()[0].alias);  // too late: it is nobody's alias now
+  bus_->settle();
+  client.send_text(R"({"id":2,"action":"subscribe","payload":{"channel":"a"}})");
+  ASSERT_TRUE(asked(2, 0));
+  EXPECT_TRUE(client.quiet_for(kSoon));
+  bus_->answer_watch(bus_->watches()[1].alias);
+  EXPECT_EQ(client.receive(), R"({"id":2,"result":{"channel":"a"}})");
+}
+
 TEST_F(SessionOrder, ARefusedWatchIsAnErrorAndMayBeTriedAgain) {
   SocketClient client = open();
   client.send_text(R"({"id":1,"action":"subscribe","payload":{"channel":"a"}})");
