@@ -9,8 +9,8 @@ namespace {
 using wire::LinkClass;
 constexpr std::array kClasses = {LinkClass::control, LinkClass::live, LinkClass::history};
 
-/// A fourth of the credit consumed and untold is worth a message of its own.
-constexpr std::uint64_t kReportShare = 4;
+/// An eighth of the credit consumed and untold is worth a message of its own.
+constexpr std::uint64_t kReportShare = 8;
 
 std::string named(const wire::Hello& hello) {
   return hello.node + " of cluster " + hello.cluster;
