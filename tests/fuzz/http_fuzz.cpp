@@ -13,14 +13,14 @@ using peal::fuzz::require;
 /// The requests up to the first refusal, or to the end. When the refusal comes may depend on the
 /// pieces.
 std::string read(std::string_view bytes, std::size_t piece, const Current& current) {
-  static const peal::Limits kLimits = [] {
+  static const peal::Limits kept_limits = [] {
     peal::Limits limits;
     limits.header_bytes_max = 1024;
     limits.command_bytes_max = 512;
     return limits;
   }();
   std::string requests;
-  HttpMachine machine(kLimits);
+  HttpMachine machine(kept_limits);
   std::string buffer;
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
     buffer.append(bytes.substr(at, piece));
@@ -30,8 +30,8 @@ std::string read(std::string_view bytes, std::size_t piece, const Current& curre
       buffer.erase(0, step.consumed);
       if (step.error) return requests;
       if (step.request == nullptr) break;
-      require(step.request->body.size() <= kLimits.command_bytes_max, "a body is within the limit",
-              current);
+      require(step.request->body.size() <= kept_limits.command_bytes_max,
+              "a body is within the limit", current);
       requests += std::string(step.request->method) + ' ' + step.request->path + ' ' +
                   std::string(step.request->body) + '\n';
       std::string out;
@@ -39,7 +39,7 @@ std::string read(std::string_view bytes, std::size_t piece, const Current& curre
       require(out.find("\r\n\r\n") + 4 == out.size(), "no header value breaks out", current);
       machine.next();
     }
-    require(buffer.size() <= kLimits.header_bytes_max + piece, "what is left unread is bounded",
+    require(buffer.size() <= kept_limits.header_bytes_max + piece, "what is left unread is bounded",
             current);
   }
   return requests;

@@ -21,7 +21,7 @@ namespace beast = boost::beast::http;
 /// which lets many slow clients claim memory that they never fill.
 struct GrowingBody {
   using value_type = std::string;
-  class reader {
+  class reader {  // NOLINT(readability-identifier-naming): the name that Beast looks for
    public:
     template <bool is_request, class Fields>
     reader(beast::header<is_request, Fields>&, value_type& body) : body_(body) {}

@@ -41,7 +41,7 @@ struct Response {
 
 class HttpMachine {
  public:
-  HttpMachine(const Limits& limits);
+  explicit HttpMachine(const Limits& limits);
   ~HttpMachine();
 
   struct Step {

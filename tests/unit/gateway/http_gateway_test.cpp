@@ -46,7 +46,7 @@ T answer_of(Ask ask) {
 }
 
 bus::Published publish(Gateway& gateway, std::string channel, std::string json) {
-  return answer_of<bus::Published>([&](auto then) {
+  return answer_of<bus::Published>([&](const auto& then) {
     gateway.publish(std::move(channel), std::move(json),
                     [then](const bus::Published& p) { then(p); });
   });
@@ -124,8 +124,9 @@ TEST(Gateway, ListsAndClosesSessionsAndDrains) {
   EXPECT_FALSE(answer_of<bool>([&](auto then) {
     gateway->disconnect("nobody", CloseCode::disconnected, "", std::move(then));
   }));
-  EXPECT_TRUE(answer_of<bool>(
-      [&](auto then) { gateway->drain(std::chrono::milliseconds(10), [then] { then(true); }); }));
+  EXPECT_TRUE(answer_of<bool>([&](const auto& then) {
+    gateway->drain(std::chrono::milliseconds(10), [then] { then(true); });
+  }));
   EXPECT_EQ(bob.receive_close(), 1012U);
 }
 
