@@ -115,6 +115,9 @@ Result<void> validate(const Limits& limits) {
   for (const SecondsRow& row : kSeconds) {
     if ((limits.*row.target).count() == 0) return zero(row.key);
   }
+  constexpr std::size_t kHeaderBytesMost = 32 * 1024;  // what the HTTP machine takes at most
+  if (limits.header_bytes_max > kHeaderBytesMost)
+    return fail(ErrorCode::config_invalid, "limits.header_bytes_max cannot be above 32 KiB");
   return {};
 }
 

@@ -299,6 +299,15 @@ TEST(LimitsConfigTest, ZeroIsRefusedWhereItMeansNothing) {
   EXPECT_EQ(validate(limits).error().message, "limits.message_bytes_max cannot be 0");
 }
 
+TEST(LimitsConfigTest, AHeaderIsNotLargerThanTheHttpMachineTakes) {
+  Limits limits;
+  limits.header_bytes_max = 32 * 1024;
+  EXPECT_TRUE(validate(limits));
+  ++limits.header_bytes_max;
+  ASSERT_TRUE(validate(limits).has_error());
+  EXPECT_EQ(validate(limits).error().message, "limits.header_bytes_max cannot be above 32 KiB");
+}
+
 TEST(ConfigValueTest, Sizes) {
   EXPECT_EQ(parse_size("0"), 0U);
   EXPECT_EQ(parse_size("512KiB"), 524288U);
