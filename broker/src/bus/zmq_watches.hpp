@@ -36,8 +36,8 @@ class ZmqWatches {
     walk_ = Walk{0, 0, only_recoverable};
     again_ = false;
   }
-  /// Walks those known to keep a log, from the first on: what was lost while a walk is under way may
-  /// be behind it. A walk over all goes to its end before that.
+  /// Walks those known to keep a log, from the first on: what was lost while a walk is under way
+  /// may be behind it. A walk over all goes to its end before that.
   void rewind_recoverable() {
     if (walk_ && !walk_->only_recoverable) {
       again_ = true;
