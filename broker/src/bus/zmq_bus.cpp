@@ -10,7 +10,7 @@ namespace {
 
 class ZmqBus final : public Bus {
  public:
-  ZmqBus(ZmqBusConfig config, const Limits& limits, runtime::Logger logger,
+  ZmqBus(ZmqBusConfig config, const Limits& limits, const runtime::Logger& logger,
          runtime::ProbeRegistry& probes)
       : config_(std::move(config)), limits_(limits), logger_(logger.with("bus")), probes_(probes) {
     shared_.queue_bytes_max = limits.link_credit_bytes;
@@ -78,8 +78,7 @@ Result<std::unique_ptr<Bus>> make_zmq_bus(ZmqBusConfig config, const Limits& lim
     return fail(ErrorCode::config_invalid,
                 "curve.server_key is missing: the public key of the broker");
   }
-  return std::unique_ptr<Bus>(
-      std::make_unique<ZmqBus>(std::move(config), limits, std::move(logger), probes));
+  return std::unique_ptr<Bus>(std::make_unique<ZmqBus>(std::move(config), limits, logger, probes));
 }
 
 }  // namespace peal::bus

@@ -33,7 +33,7 @@ RouterConfig router_config(const BrokerLoopConfig& config, const Limits& limits,
 }  // namespace
 
 BrokerLoop::BrokerLoop(BrokerLoopConfig config, OptionsOf options_of, const Limits& limits,
-                       runtime::Logger logger, runtime::ProbeRegistry& probes)
+                       const runtime::Logger& logger, runtime::ProbeRegistry& probes)
     : config_(std::move(config)),
       limits_(limits),
       logger_(logger.with("bus")),

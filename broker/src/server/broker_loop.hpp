@@ -28,7 +28,7 @@ struct BrokerLoopConfig {
 class BrokerLoop final : private Transport {
  public:
   BrokerLoop(BrokerLoopConfig config, OptionsOf options_of, const Limits& limits,
-             runtime::Logger logger, runtime::ProbeRegistry& probes);
+             const runtime::Logger& logger, runtime::ProbeRegistry& probes);
   ~BrokerLoop() override;
 
   /// Binds and starts the thread.

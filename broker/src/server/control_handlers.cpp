@@ -120,8 +120,8 @@ struct Gathering {
 
 void publish(Router& router, const PublishCommand& command, const ControlReply& reply) {
   const std::size_t count = command.channels.size();
-  auto gathering =
-      std::make_shared<Gathering>(reply, command.many, count, std::vector<std::string>(count));
+  std::shared_ptr<Gathering> gathering(
+      new Gathering{reply, command.many, count, std::vector<std::string>(count)});
   for (std::size_t i = 0; i < count; ++i) {
     router.publish(
         command.request(command.channels[i]),
@@ -135,24 +135,25 @@ void add_control_handlers(runtime::ControlServer& control, BrokerLoop& loop,
                           runtime::Process& process, const Limits& limits) {
   // The handlers all run on the control thread, one after the other.
   const auto reader = std::make_shared<JsonReader>();
-  control.handle("channels", [&loop, reader](std::string_view payload, ControlReply reply) {
+  control.handle("channels", [&loop, reader](std::string_view payload, const ControlReply& reply) {
     auto command = read_list_command(*reader, payload);
     if (!command) return reply.error(command.error());
     loop.post([command = std::move(*command), reply](Router& router) {
       reply.result(channels_json(router.core(), command));
     });
   });
-  control.handle("links", [&loop](std::string_view, ControlReply reply) {
+  control.handle("links", [&loop](std::string_view, const ControlReply& reply) {
     loop.post([reply](Router& router) { reply.result(links_json(router)); });
   });
-  control.handle("publish", [&loop, reader, limits](std::string_view payload, ControlReply reply) {
-    auto command = read_publish_command(*reader, payload, limits);
-    if (!command) return reply.error(command.error());
-    loop.post([command = std::move(*command), reply](Router& router) {
-      publish(router, command, reply);
-    });
-  });
-  control.handle("drain", [&process](std::string_view, ControlReply reply) {
+  control.handle("publish",
+                 [&loop, reader, limits](std::string_view payload, const ControlReply& reply) {
+                   auto command = read_publish_command(*reader, payload, limits);
+                   if (!command) return reply.error(command.error());
+                   loop.post([command = std::move(*command), reply](Router& router) {
+                     publish(router, command, reply);
+                   });
+                 });
+  control.handle("drain", [&process](std::string_view, const ControlReply& reply) {
     reply.result("{}");
     process.begin_drain();
   });
