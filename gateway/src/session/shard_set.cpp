@@ -53,7 +53,7 @@ class Shards final : public ShardSet {
                 std::function<void(ChannelPage)> then) override {
     auto listing = std::make_shared<Listing>(Listing{
         std::move(after), std::move(prefix), std::max<std::size_t>(limit, 1), std::move(then)});
-    list_on(0, std::move(listing));
+    list_on(0, listing);
   }
 
   void disconnect(std::string session_id, CloseCode code, std::string reason,
