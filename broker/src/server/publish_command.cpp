@@ -66,11 +66,7 @@ Result<PublishCommand> read_publish_command(JsonReader& reader, std::string_view
     if (field.key == "channel") {
       auto channel = channel_of(field.raw);
       if (!channel) return channel.error();
-<<<<<<< Updated upstream
       command.channels = {*channel};
-=======
-      command.channels.assign(1, *channel);
->>>>>>> Stashed changes
     } else if (field.key == "channels") {
       const auto elements = reader.elements(field.raw);
       if (!elements) return invalid("channels is a list of strings");
