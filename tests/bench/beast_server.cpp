@@ -20,7 +20,7 @@ namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-using tcp = asio::ip::tcp;
+using Tcp = asio::ip::tcp;
 
 class Session;
 struct Room {
@@ -31,10 +31,10 @@ struct Room {
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(tcp::socket socket, Room& room) : stream_(std::move(socket)), room_(room) {}
+  Session(Tcp::socket socket, Room& room) : stream_(std::move(socket)), room_(room) {}
   ~Session() { room_.members.erase(this); }
   void start() {
-    beast::get_lowest_layer(stream_).socket().set_option(tcp::no_delay(true));
+    beast::get_lowest_layer(stream_).socket().set_option(Tcp::no_delay(true));
     stream_.async_accept([self = shared_from_this()](beast::error_code error) {
       if (!error) self->read();
     });
@@ -79,8 +79,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::deque<std::shared_ptr<const std::string>> queue_;
 };
 
-void accept(tcp::acceptor& acceptor, Room& room) {
-  acceptor.async_accept([&](beast::error_code error, tcp::socket socket) {
+void accept(Tcp::acceptor& acceptor, Room& room) {
+  acceptor.async_accept([&](beast::error_code error, Tcp::socket socket) {
     if (!error) std::make_shared<Session>(std::move(socket), room)->start();
     accept(acceptor, room);
   });
@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
   asio::io_context io(1);
   Room room;
   room.delivery = argv[1];
-  tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  Tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
   accept(acceptor, room);
   std::thread([&] { io.run(); }).detach();
   peal::bench::answer_questions(
