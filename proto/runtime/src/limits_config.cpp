@@ -90,6 +90,24 @@ constexpr SecondsRow kSeconds[] = {
      "how long an unused channel's position is remembered after its publications are gone"},
 };
 
+/// What the code behind a limit can take at most: counters of a session are narrow on purpose.
+struct Cap {
+  const char* key;
+  std::size_t Limits::*target;
+  std::size_t most;
+  const char* shown;
+};
+
+constexpr Cap kCaps[] = {
+    {"limits.header_bytes_max", &Limits::header_bytes_max, 32 * 1024, "32 KiB"},
+    {"limits.message_bytes_max", &Limits::message_bytes_max, 256 * 1024 * 1024, "256 MiB"},
+    {"limits.command_bytes_max", &Limits::command_bytes_max, 256 * 1024 * 1024, "256 MiB"},
+    {"limits.commands_pending_max", &Limits::commands_pending_max, 65'535, "65535"},
+    {"limits.control_frames_per_second_max", &Limits::control_frames_per_second_max, 65'535,
+     "65535"},
+    {"limits.queue_bytes_max", &Limits::queue_bytes_max, 1024 * 1024 * 1024, "1 GiB"},
+};
+
 }  // namespace
 
 void describe(ConfigSchema& schema, Limits& limits) {
@@ -115,9 +133,11 @@ Result<void> validate(const Limits& limits) {
   for (const SecondsRow& row : kSeconds) {
     if ((limits.*row.target).count() == 0) return zero(row.key);
   }
-  constexpr std::size_t kHeaderBytesMost = 32 * 1024;  // what the HTTP machine takes at most
-  if (limits.header_bytes_max > kHeaderBytesMost)
-    return fail(ErrorCode::config_invalid, "limits.header_bytes_max cannot be above 32 KiB");
+  for (const Cap& cap : kCaps) {
+    if (limits.*cap.target > cap.most)
+      return fail(ErrorCode::config_invalid,
+                  std::string(cap.key) + " cannot be above " + cap.shown);
+  }
   return {};
 }
 

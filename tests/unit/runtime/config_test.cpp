@@ -308,6 +308,21 @@ TEST(LimitsConfigTest, AHeaderIsNotLargerThanTheHttpMachineTakes) {
   EXPECT_EQ(validate(limits).error().message, "limits.header_bytes_max cannot be above 32 KiB");
 }
 
+TEST(LimitsConfigTest, NoLimitIsAboveWhatASessionsCountersHold) {
+  for (const auto target :
+       {&Limits::commands_pending_max, &Limits::control_frames_per_second_max}) {
+    Limits limits;
+    limits.*target = 65'535;
+    EXPECT_TRUE(validate(limits));
+    limits.*target = 65'536;
+    EXPECT_TRUE(validate(limits).has_error());
+  }
+  Limits limits;
+  limits.queue_bytes_max = std::size_t{5} << 30U;
+  ASSERT_TRUE(validate(limits).has_error());
+  EXPECT_EQ(validate(limits).error().message, "limits.queue_bytes_max cannot be above 1 GiB");
+}
+
 TEST(ConfigValueTest, Sizes) {
   EXPECT_EQ(parse_size("0"), 0U);
   EXPECT_EQ(parse_size("512KiB"), 524288U);
