@@ -323,6 +323,7 @@ def test_the_public_listener_speaks_tls(cluster):
         except ConnectionResetError:
             answer = b""
         assert b"HTTP" not in answer
+    until(lambda: gateway.metric("peal_tls_handshakes_failed_total") == 1, "the failed handshake is counted")
     with Session(gateway, url=url, ssl=context) as session:
         assert session.call("ping") == {}
 

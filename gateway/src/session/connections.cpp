@@ -148,6 +148,7 @@ void Connections::shake_hands(Connection& connection) {
     return;
   }
   if (result.status != IoResult::Status::again) {
+    probe_.handshake_failed();
     destroy(connection);
     return;
   }
@@ -356,6 +357,7 @@ void Connections::tick() {
   wheel_.advance(tick_at(life_ms_), [&](std::uint32_t index) {
     Connection& connection = table_.at(index);
     if (connection.state == State::dead) return;
+    if (connection.state == State::handshake) probe_.handshake_failed();
     if (connection.state == State::handshake || connection.state >= State::closing)
       destroy(connection);
     else

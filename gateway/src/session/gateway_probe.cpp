@@ -34,6 +34,8 @@ void GatewayProbe::collect(runtime::MetricSink& sink) const {
   counter("peal_connections_total", "Client connections accepted", connections_total_);
   counter("peal_accepts_refused_total", "Connections closed for want of descriptors",
           accepts_refused_);
+  counter("peal_tls_handshakes_failed_total", "TLS handshakes that failed or were late",
+          handshakes_failed_);
   gauge("peal_sessions", "Open sessions", sessions_);
   counter("peal_sessions_total", "Sessions opened", sessions_total_);
   gauge("peal_subscriptions", "Subscriptions of sessions", subscriptions_);

@@ -21,6 +21,7 @@ class GatewayProbe final : public runtime::Probe {
 
   void accepted() { connections_total_.add(); }
   void accept_refused() { accepts_refused_.add(); }
+  void handshake_failed() { handshakes_failed_.add(); }
   void connection_count_changed(std::size_t now) { connections_.set(now); }
   void session_count_changed(std::size_t now) { sessions_.set(now); }
   void session_opened() { sessions_total_.add(); }
@@ -58,7 +59,8 @@ class GatewayProbe final : public runtime::Probe {
   static constexpr std::size_t kActions = 8;
   using Counter = runtime::Counter;
 
-  Counter connections_total_, connections_, accepts_refused_, sessions_, sessions_total_;
+  Counter connections_total_, connections_, accepts_refused_, handshakes_failed_, sessions_,
+      sessions_total_;
   Counter subscriptions_, channels_, encodes_, deliveries_, http_requests_, turns_, repairs_,
       resets_;
   Counter flushes_, frames_, messages_sent_, bytes_sent_, blocked_, dropped_;
