@@ -17,7 +17,8 @@ struct Row {
 };
 
 constexpr Row kRows[] = {
-    {"limits.message_bytes_max", &Limits::message_bytes_max, "largest payload of one publication"},
+    {"limits.message_bytes_max", &Limits::message_bytes_max,
+     "largest publication: its payload, key, type, tags, source and origin together"},
     {"limits.command_bytes_max", &Limits::command_bytes_max,
      "largest client command: a WebSocket message or an HTTP body that carries one"},
     {"limits.json_depth_max", &Limits::json_depth_max,

@@ -9,7 +9,7 @@
 namespace peal {
 
 struct Limits {
-  /// Largest payload of one publication.
+  /// Largest publication: its payload, key, type, tags, source and origin together.
   std::size_t message_bytes_max = 512 * 1024;
   /// Largest client command (a WebSocket message or HTTP body that carries one).
   std::size_t command_bytes_max = 1024 * 1024;
