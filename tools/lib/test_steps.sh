@@ -134,8 +134,11 @@ npm_test() { # RESULTS SCRIPT
     npm run --silent "$2" -- --reporter=default --reporter=junit --outputFile.junit="$results/$1.xml")
 }
 
+# Counts, then the full numbers of connections: what they leave behind and what waiting costs.
 step_bench() {
-  [ ! -x "$root/tests/bench/run" ] || check bench env PEAL_BIN="$root/build/dev/bin" "$root/tests/bench/run"
+  check bench env PEAL_BIN="$root/build/dev/bin" "$root/tests/bench/run" --smoke
+  check "10,000 connections" env PEAL_BIN="$root/build/dev/bin" "$root/tests/bench/run" --smoke --full \
+    cycles idle idle_tls connects stopped_reader
 }
 # Unit, conformance and one short system test under a sanitizer.
 run_sanitized() {

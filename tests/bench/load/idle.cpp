@@ -46,7 +46,7 @@ bool hold(ContenderProcess& process, std::size_t count, bool tls, const char* ba
       "about %.1f KB in the kernel (both ends); %.0f a second, %.1f CPU-us each\n",
       process.name().c_str(), count, tls ? "TLS" : "plain", used.rss / n, bar, kernel / n / 1024,
       n / seconds, used.cpu_us / n);
-  return swarm.ended() == 0;
+  return swarm.ended() == 0 && (*bar == '\0' || used.rss / n <= 1024);
 }
 
 }  // namespace
