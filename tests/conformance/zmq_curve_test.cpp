@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "bus_node.hpp"
+#include "eventually.hpp"
 #include "log_capture.hpp"
 #include "peal/bus/zmq_bus.hpp"
 #include "server/broker_loop.hpp"
@@ -62,12 +63,7 @@ class ZmqMeeting : public testing::Test {
   }
   /// Waits until the log says it.
   static bool says(const peal::test::LogCapture& log, std::string_view text) {
-    const auto deadline = std::chrono::steady_clock::now() + 30s;
-    while (!log.said(text)) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(5ms);
-    }
-    return true;
+    return peal::test::eventually([&] { return log.said(text); }, 30s);
   }
   /// The metric's value once it is not 0 any more, or 0 after a while.
   static double metric(const runtime::ProbeRegistry& probes, const std::string& name) {
