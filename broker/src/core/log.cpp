@@ -178,7 +178,8 @@ void Log::remove_first() {
 }
 
 void Log::expire(TimePoint now) {
-  while (size() > 0 && begin()->appended() + options_.history_age_max <= now)
+  const bool ages = options_.history_age_max.count() > 0;
+  while (ages && size() > 0 && begin()->appended() + options_.history_age_max <= now)
     remove_first();
   marks_.expire(limits_.source_ttl, now);
   idempotency_keys_.expire(limits_.idempotency_ttl, now);

@@ -24,6 +24,16 @@ void describe(runtime::ConfigSchema& schema, BrokerConfig& config) {
         entry.field("recoverable", rule.recoverable,
                     "the channel keeps a log that clients can return to");
         entry.field("history_length_max", rule.history_length_max, "publications its log keeps");
+        entry.field("history_bytes_max", rule.history_bytes_max, "bytes its log keeps");
+        entry.field("history_age_max", rule.history_age_max,
+                    "how long its log keeps a publication; 0: for ever");
+        entry.field("compact", rule.compact, "of each key the log keeps only the last publication");
+        entry.field("file", rule.file, "the channel is a file: appended to, never trimmed");
+        entry.field("presence", rule.presence,
+                    "as at the gateways; anything but nobody: who is there is kept");
+        entry.field("occupancy", rule.occupancy,
+                    "tell the channel peal:occupancy when the first session comes and the last "
+                    "goes");
       },
       "which channels keep a log");
 }
@@ -49,17 +59,20 @@ Result<void> complete(BrokerConfig& config) {
 }
 
 OptionsOf options_of(const BrokerConfig& config) {
-  return [rules = config.rules, limits = config.limits](std::string_view channel) {
+  return [rules = config.rules](std::string_view channel) {
     ChannelOptions options;
-    options.history_length_max = limits.history_length_max;
-    options.history_bytes_max = limits.history_bytes_max;
-    options.history_age_max = limits.history_age_max;
     const auto matches = [&](const BrokerConfig::Rule& rule) {
       return glob_matches(rule.pattern, channel);
     };
     if (const auto rule = std::ranges::find_if(rules, matches); rule != rules.end()) {
-      options.recoverable = rule->recoverable;
-      options.history_length_max = std::min(rule->history_length_max, limits.history_length_max);
+      options.recoverable = rule->recoverable || rule->file;
+      options.history_length_max = rule->history_length_max;
+      options.history_bytes_max = rule->history_bytes_max;
+      options.history_age_max = rule->history_age_max;
+      options.compact = rule->compact;
+      options.refuse_when_full = rule->file;
+      options.presence = rule->presence != "nobody";
+      options.occupancy = rule->occupancy;
     }
     return options;
   };

@@ -25,7 +25,13 @@ struct BrokerConfig {
   struct Rule {
     std::string pattern;
     bool recoverable = false;
-    std::size_t history_length_max = Limits{}.history_length_max;
+    std::size_t history_length_max = ChannelOptions{}.history_length_max;
+    std::size_t history_bytes_max = ChannelOptions{}.history_bytes_max;
+    std::chrono::seconds history_age_max = ChannelOptions{}.history_age_max;
+    bool compact = false;
+    bool file = false;
+    std::string presence = "nobody";
+    bool occupancy = false;
   };
   /// A deque, since the schema points at the fields.
   std::deque<Rule> rules;

@@ -23,6 +23,22 @@ void describe_rule(runtime::ConfigSchema& entry, AppConfig::Rule& rule) {
               "keep a log, so that clients recover what they missed");
   entry.field("history_length_max", rule.rule.history_length_max,
               "publications that the log keeps");
+  entry.field("history_bytes_max", rule.rule.history_bytes_max, "bytes that the log keeps");
+  entry.field("history_age_max", rule.rule.history_age_max,
+              "how long the log keeps a publication; 0: for ever");
+  entry.field("compact", rule.rule.compact, "of each key the log keeps only the last publication");
+  entry.field("file", rule.rule.file,
+              "the channel is a file under /files: appended to, never trimmed");
+  entry.field("presence", rule.rule.presence,
+              "who may see who is there, and be seen: nobody, anyone or key:NAME");
+  entry.field("occupancy", rule.rule.occupancy,
+              "tell the channel peal:occupancy when the first session comes and the last goes");
+  entry.field("public", rule.rule.public_cache,
+              "shared HTTP caches may keep what is read (needs subscribe = \"anyone\")");
+  entry.field("cache_max_age", rule.rule.cache_max_age,
+              "how long an HTTP cache may serve the value unasked; 0: it asks each time");
+  entry.field("require_match", rule.rule.require_match,
+              "HTTP PUT and DELETE must say If-Match or If-None-Match, else 428");
   entry.field("slow_consumer", rule.slow_consumer,
               "close a client that reads too slowly, or drop_oldest (not on recoverable channels)");
 }

@@ -32,12 +32,15 @@ Result<std::shared_ptr<TlsContext>> make_tls(const GatewayConfig& config) {
 broker::OptionsOf options_of(std::shared_ptr<const ChannelRules> rules, const Limits& limits) {
   return [rules = std::move(rules), limits](std::string_view channel) {
     broker::ChannelOptions options;
-    options.history_length_max = limits.history_length_max;
-    options.history_bytes_max = limits.history_bytes_max;
-    options.history_age_max = limits.history_age_max;
     if (const ChannelRule* rule = rules->find(channel)) {
       options.recoverable = rule->recoverable;
-      options.history_length_max = std::min(rule->history_length_max, limits.history_length_max);
+      options.history_length_max = rule->history_length_max;
+      options.history_bytes_max = rule->history_bytes_max;
+      options.history_age_max = rule->history_age_max;
+      options.compact = rule->compact;
+      options.refuse_when_full = rule->file;
+      options.presence = rule->presence != "nobody";
+      options.occupancy = rule->occupancy;
     }
     return options;
   };

@@ -15,6 +15,10 @@ namespace peal::gateway {
 /// Called once, on the shard's thread, maybe before `publish` returns (a refusal).
 using PublishDone = std::function<void(const bus::Published&)>;
 
+/// Called once, on the shard's thread; the page is valid during the call. Maybe before the asking
+/// call returns (a refusal).
+using PageDone = std::function<void(const bus::Page&)>;
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -24,6 +28,12 @@ class Engine {
                        const bus::PublishRequest& request, PublishDone done) = 0;
   /// From control, ingest or the embedding application: limits apply, rules and hooks don't.
   virtual void publish_trusted(const bus::PublishRequest& request, PublishDone done) = 0;
+  /// Reads a channel's log for a client: whoever may subscribe may read. `request` is copied; its
+  /// id is not used. At most limits.page_length_max publications, limits.page_bytes_max bytes.
+  virtual void read(const std::shared_ptr<const Principal>& principal,
+                    const bus::ReadRequest& request, PageDone done) = 0;
+  /// From control or the embedding application: rules don't apply.
+  virtual void read_trusted(const bus::ReadRequest& request, PageDone done) = 0;
   virtual const bus::BusState& bus_state() const = 0;
 };
 

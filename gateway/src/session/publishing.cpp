@@ -82,6 +82,7 @@ void Sessions::end() {
     asked_.erase(i);
     settle(asked, outcome);
   }
+  end_reads();
 }
 
 void Sessions::settle(Asked& asked, const bus::Published& outcome) {

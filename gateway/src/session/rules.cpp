@@ -42,6 +42,15 @@ Result<std::shared_ptr<const ChannelRules>> ChannelRules::make(std::vector<Chann
     Entry entry;
     if (auto error = access("subscribe", rule.subscribe, entry.subscribe)) return *error;
     if (auto error = access("publish", rule.publish, entry.publish)) return *error;
+    if (auto error = access("presence", rule.presence, entry.presence)) return *error;
+    if (rule.public_cache && entry.subscribe.word != Word::anyone) {
+      return wrong("public", R"(needs subscribe = "anyone": shared caches ask nobody for a key)");
+    }
+    if (rule.file && rule.compact) return wrong("compact", "can't be with file: every byte counts");
+    if (rule.file) rule.recoverable = true;
+    if ((rule.compact || rule.require_match) && !rule.recoverable) {
+      return wrong(rule.compact ? "compact" : "require_match", "needs recoverable");
+    }
     if (rule.recoverable && rule.slow_consumer == SlowConsumerPolicy::drop_oldest) {
       return wrong("slow_consumer", "can't be drop_oldest on a recoverable channel");
     }
@@ -85,6 +94,11 @@ std::optional<Error> ChannelRules::judge(const Principal& principal, std::string
 std::optional<Error> ChannelRules::may_subscribe(const Principal& principal,
                                                  std::string_view channel) const {
   return judge(principal, channel, entry(channel), "subscribe", &Entry::subscribe);
+}
+
+std::optional<Error> ChannelRules::may_see_presence(const Principal& principal,
+                                                    std::string_view channel) const {
+  return judge(principal, channel, entry(channel), "see who is there", &Entry::presence);
 }
 
 std::optional<Error> ChannelRules::may_publish(const Principal& principal,

@@ -67,12 +67,16 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
 
   // The bus.
   void on_published(std::span<const bus::Published> outcomes);
+  void on_page(const bus::Page& page);
   void on_state(const bus::BusState& state);
 
   // Engine
   void publish(std::shared_ptr<const Principal> principal, const bus::PublishRequest& request,
                PublishDone done) override;
   void publish_trusted(const bus::PublishRequest& request, PublishDone done) override;
+  void read(const std::shared_ptr<const Principal>& principal, const bus::ReadRequest& request,
+            PageDone done) override;
+  void read_trusted(const bus::ReadRequest& request, PageDone done) override;
   const bus::BusState& bus_state() const override { return bus_state_; }
 
   // HubOwner
@@ -125,6 +129,7 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   std::optional<Error> refusal(const Principal& principal,
                                const bus::PublishRequest& request) const;
   void submit(const bus::PublishRequest& request, Asked asked);
+  void end_reads();
   void settle(Asked& asked, const bus::Published& outcome);
   void answered(Connection& connection);
 
@@ -152,6 +157,7 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   bus::BusPort* port_ = nullptr;
   bus::BusState bus_state_;
   Slab<Asked> asked_;
+  Slab<PageDone> reads_;
   std::unordered_map<std::uint64_t, Answer> hooks_;
   std::uint64_t next_hook_ = 1;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> doomed_;

@@ -205,7 +205,7 @@ void ShardThread::on_published(std::span<const bus::Published> outcomes) {
   sessions_.on_published(outcomes);
 }
 void ShardThread::on_page(const bus::Page& page) {
-  sessions_.hub().on_page(page);
+  sessions_.on_page(page);
 }
 void ShardThread::on_state(const bus::BusState& state) {
   sessions_.on_state(state);

@@ -5,7 +5,7 @@
 namespace peal::runtime {
 namespace {
 
-constexpr std::size_t kLimits = 33;
+constexpr std::size_t kLimits = 37;
 static_assert(sizeof(Limits) == kLimits * sizeof(std::size_t),
               "a limit was added or removed: describe it here");
 
@@ -44,9 +44,12 @@ constexpr Row kRows[] = {
     {"limits.batch_bytes_max", &Limits::batch_bytes_max, "bytes of one batch on the bus"},
     {"limits.link_credit_bytes", &Limits::link_credit_bytes,
      "bytes on the way on one bus link and class before the sender waits"},
-    {"limits.history_length_max", &Limits::history_length_max,
-     "publications kept by a recoverable channel"},
-    {"limits.history_bytes_max", &Limits::history_bytes_max, "bytes kept by a recoverable channel"},
+    {"limits.page_length_max", &Limits::page_length_max, "publications of one page of history"},
+    {"limits.page_bytes_max", &Limits::page_bytes_max,
+     "bytes of one page of history, unless one publication alone has more"},
+    {"limits.presence_data_bytes_max", &Limits::presence_data_bytes_max,
+     "presence data of one session"},
+    {"limits.presence_page_max", &Limits::presence_page_max, "members of one presence answer"},
     {"limits.channels_max", &Limits::channels_max, "channels of one core"},
     {"limits.sources_max", &Limits::sources_max, "remembered producers of one channel"},
     {"limits.idempotency_keys_max", &Limits::idempotency_keys_max,
@@ -70,6 +73,11 @@ constexpr DurationRow kDurations[] = {
     {"limits.handshake_timeout", &Limits::handshake_timeout, "a TLS handshake"},
     {"limits.ping_interval", &Limits::ping_interval, "between WebSocket pings"},
     {"limits.pong_timeout", &Limits::pong_timeout, "for the answer to a ping"},
+    {"limits.position_interval", &Limits::position_interval,
+     "a quiet recoverable channel tells its position this long after its last publication"},
+    {"limits.wait_max", &Limits::wait_max, "longest wait that an HTTP request may ask for"},
+    {"limits.presence_lease", &Limits::presence_lease,
+     "how long a gateway that is gone still counts as having its sessions"},
     {"limits.close_timeout", &Limits::close_timeout,
      "after a Close frame, until the socket is closed"},
 };
@@ -81,8 +89,6 @@ struct SecondsRow {
 };
 
 constexpr SecondsRow kSeconds[] = {
-    {"limits.history_age_max", &Limits::history_age_max,
-     "age of the oldest publication kept by a recoverable channel"},
     {"limits.source_ttl", &Limits::source_ttl,
      "how long a producer is remembered after its last publication"},
     {"limits.idempotency_ttl", &Limits::idempotency_ttl,

@@ -10,10 +10,23 @@ namespace peal::broker {
 
 struct ChannelOptions {
   bool recoverable = false;
+  /// What is kept; above, the oldest goes (or appends are refused with log_full).
   std::size_t history_length_max = 1000;
   std::size_t history_bytes_max = 8 * 1024 * 1024;
-  std::chrono::seconds history_age_max{300};
+  std::chrono::seconds history_age_max{300};  ///< 0: for ever
+  /// Of each key only the last publication is kept (those without a key as ever).
+  bool compact = false;
+  /// Nothing goes by length, bytes or age: what would not fit is refused. For files.
+  bool refuse_when_full = false;
+  /// The core keeps who is there.
+  bool presence = false;
+  /// Tell kOccupancyChannel when the first session comes and after the last one has gone.
+  bool occupancy = false;
 };
+
+/// Where {"event":"occupied"|"vacated","channel":…} is published, for backends.
+inline constexpr std::string_view kOccupancyChannel = "peal:occupancy";
+
 using OptionsOf = std::function<ChannelOptions(std::string_view channel)>;
 
 }  // namespace peal::broker

@@ -55,9 +55,10 @@ struct ConnectQuestion {
   SessionRef session;
   std::string token;
 };
+/// Also asked before a channel's log is read.
 struct SubscribeQuestion {
   std::shared_ptr<const Principal> principal;
-  SessionRef session;
+  SessionRef session;  ///< empty id: over HTTP
   std::string channel;
 };
 struct PublishQuestion {

@@ -3,6 +3,7 @@
 // Principal is what a session has shown (names of keys); it is immutable once made. Pure; shared by
 // all shards.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,8 +21,18 @@ struct ChannelRule {
   std::string pattern;               ///< a glob
   std::string subscribe = "nobody";  ///< "nobody" | "anyone" | "key:NAME"
   std::string publish = "nobody";
+  std::string presence = "nobody";  ///< who may see who is there, and be seen
   bool recoverable = false;
   std::size_t history_length_max = 1000;
+  std::size_t history_bytes_max = 8 * 1024 * 1024;
+  std::chrono::seconds history_age_max{300};  ///< 0: for ever
+  bool compact = false;                       ///< of each key only the last is kept
+  bool file = false;       ///< the channel is a file: an append-only run of bytes, never trimmed
+  bool occupancy = false;  ///< tell kOccupancyChannel when the first comes and the last goes
+  /// HTTP: what is read may be kept by shared caches (only with subscribe = "anyone").
+  bool public_cache = false;
+  std::chrono::seconds cache_max_age{0};  ///< HTTP: of the resource; 0: asked again each time
+  bool require_match = false;             ///< HTTP: PUT and DELETE need a condition, else 428
   SlowConsumerPolicy slow_consumer = SlowConsumerPolicy::close;  ///< drop_oldest: ephemeral only
 };
 
@@ -41,6 +52,7 @@ class ChannelRules {
   /// matches.
   std::optional<Error> may_subscribe(const Principal& principal, std::string_view channel) const;
   std::optional<Error> may_publish(const Principal& principal, std::string_view channel) const;
+  std::optional<Error> may_see_presence(const Principal& principal, std::string_view channel) const;
 
  private:
   enum class Word : std::uint8_t { nobody, anyone, key };
@@ -52,6 +64,7 @@ class ChannelRules {
     ChannelRule rule;
     Access subscribe;
     Access publish;
+    Access presence;
   };
   static std::optional<Access> parse(std::string_view text);
   const Entry* entry(std::string_view channel) const;

@@ -26,12 +26,24 @@ struct Alias {
 /// Chosen by the caller, unique per port while unanswered; 0 asks for no answer.
 using RequestId = std::uint64_t;
 
+/// What a conditional publish asks of the value there is: the last publication kept (with a key:
+/// the key's last), when that is no deletion.
+enum class ExpectValue : std::uint8_t { any, absent, present };
+
 struct PublishRequest {
   RequestId id = 0;
   std::string_view channel;  ///< a valid channel name
   PublicationView publication;
   std::optional<Position>
       expect;  ///< append only if this is the position (with a key: the key's last)
+  ExpectValue expect_value = ExpectValue::any;  ///< append only if there is a value, or none
+  std::optional<std::uint64_t>
+      expect_end;  ///< append only if this many bytes of payload have been appended in this epoch
+  /// Begin a new epoch, with this as its only publication. Expectations are of the old one.
+  bool replace = false;
+  /// Restoring a log, from trusted sides only: append exactly there. The log must be in that epoch
+  /// and below that offset, or have nothing yet.
+  std::optional<Position> place;
   std::optional<Sequence>
       previous;  ///< append only if this is the sequence remembered of the source
   std::string_view idempotency_key;
@@ -40,7 +52,11 @@ struct PublishRequest {
 struct ReadRequest {
   RequestId id = 0;
   std::string_view channel;
-  enum class Mode : std::uint8_t { forward, reverse, state } mode = Mode::forward;
+  /// forward: publications above `after`, oldest first. reverse: below it, newest first. state:
+  /// above `after`, of each key only the last. bytes: the payloads as one run of bytes, from byte
+  /// number `after` on; each publication of the page has the piece of its payload that is asked
+  /// for, at most `bytes` together (a piece may begin and end within a payload).
+  enum class Mode : std::uint8_t { forward, reverse, state, bytes } mode = Mode::forward;
   std::optional<Epoch> epoch;  ///< when set and not the log's: answered with position_lost
   Offset after;                ///< forward: above; reverse: below (0: from the top)
   std::size_t limit = 100;     ///< publications
@@ -72,6 +88,8 @@ struct Published {
   bool duplicate = false;  ///< ok, but it had been appended before
   std::optional<Sequence> last;  ///< with duplicate or sequence_gap: the sequence remembered
   std::optional<Error> error;    ///< refused or unknown: why
+  /// ok: payload bytes of the log with this one; refused by `expect_end`: without it.
+  std::uint64_t end_byte = 0;
 };
 
 /// A stretch of a log. Holes inside (after, to] are authoritative: nothing is there any more.
@@ -82,6 +100,8 @@ struct Page {
   Offset after;  ///< the range this page covers: above `after` …
   Offset to;     ///< … up to and including `to`
   std::span<const PublicationView> publications;
+  std::uint64_t first_byte = 0;  ///< mode bytes: where the first piece begins
+  std::uint64_t end_byte = 0;    ///< payload bytes appended in this epoch, as of this page
 };
 
 }  // namespace peal::bus

@@ -54,10 +54,20 @@ struct Limits {
   std::size_t batch_bytes_max = 32 * 1024;
   /// Bytes on the way on one bus link and class before the sender waits (credit).
   std::size_t link_credit_bytes = 4 * 1024 * 1024;
-  /// Publications, bytes and age kept by a recoverable channel.
-  std::size_t history_length_max = 1000;
-  std::size_t history_bytes_max = 8 * 1024 * 1024;
-  std::chrono::seconds history_age_max{300};
+  /// Publications of one page of history.
+  std::size_t page_length_max = 1000;
+  /// Bytes of one page of history, unless one publication alone has more.
+  std::size_t page_bytes_max = 64 * 1024;
+  /// A subscriber of a quiet recoverable channel is told its position this long after the last
+  /// publication, and a filtered one at most this often.
+  std::chrono::milliseconds position_interval{10'000};
+  /// Longest wait that an HTTP request may ask for.
+  std::chrono::milliseconds wait_max{60'000};
+  /// Presence data of one session, and members of one answer.
+  std::size_t presence_data_bytes_max = 1024;
+  std::size_t presence_page_max = 1000;
+  /// How long a gateway that is gone still counts as having its sessions.
+  std::chrono::milliseconds presence_lease{10'000};
   /// Channels of one core.
   std::size_t channels_max = 1'000'000;
   /// Remembered producers of one channel, and for how long after their last publication.
