@@ -1,0 +1,63 @@
+#include "http/command_face.hpp"
+
+#include <utility>
+
+namespace peal::gateway::http {
+
+void CommandFace::serve(const Request& request, Call call) {
+  if (const auto wrong = json_.decode(request.body, command_))
+    return desk_.refuse(call, wrong->error);
+  switch (command_.action) {
+    case Action::publish:
+      return publish(command_, std::move(call));
+    case Action::ping: {
+      std::string body;
+      json_.encode_reply(body, command_.id.value_or(0), PingResult{});
+      return desk_.answer(call, json_response(std::move(body)));
+    }
+    case Action::connect:
+    case Action::subscribe:
+    case Action::unsubscribe:
+    case Action::refresh:
+      return desk_.refuse(call, fail(ErrorCode::action_unknown,
+                                     "this action is about a session: send it over /ws"));
+    case Action::history:
+    case Action::presence:
+      return desk_.refuse(call,
+                          fail(ErrorCode::action_unknown, "this action is not available yet"));
+  }
+}
+
+void CommandFace::publish(const Command& command, Call call) {
+  struct Waiting {
+    Call call;
+    std::uint64_t id = 0;
+    bool many = false;
+    std::vector<bus::Published> outcomes{};
+    std::size_t missing = 0;
+  };
+  std::vector<std::string_view> channels = command.channels;
+  if (channels.empty()) channels.push_back(command.channel);
+  Engine& engine = call.exchange.engine();
+  const auto principal = call.principal;
+  auto waiting = std::make_shared<Waiting>(
+      Waiting{std::move(call), command.id.value_or(0), !command.channels.empty()});
+  waiting->outcomes.resize(channels.size());
+  waiting->missing = channels.size();
+  bus::PublishRequest request = command.publish;
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    request.channel = channels[i];
+    engine.publish(principal, request, [this, waiting, i](const bus::Published& outcome) {
+      if (outcome.error) desk_.probe().refused(outcome.error->code);
+      waiting->outcomes[i] = outcome;
+      if (--waiting->missing != 0) return;
+      const bus::Published& first = waiting->outcomes.front();
+      if (!waiting->many && first.error) return desk_.answer(waiting->call, problem(*first.error));
+      std::string body;
+      json_.encode_reply(body, waiting->id, PublishResult{waiting->outcomes, waiting->many});
+      desk_.answer(waiting->call, json_response(std::move(body)));
+    });
+  }
+}
+
+}  // namespace peal::gateway::http

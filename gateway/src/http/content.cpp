@@ -1,0 +1,58 @@
+#include "http/content.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "http/text.hpp"
+
+namespace peal::gateway::http {
+namespace {
+
+constexpr std::size_t kContentTypeBytesMax = 255;
+
+/// Fit to be told to every subscriber as a type.
+bool plain(std::string_view content_type) {
+  return content_type.size() <= kContentTypeBytesMax &&
+         std::ranges::all_of(content_type, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+/// What curl -d says of anything; JSON that comes under this name is taken for what it is.
+bool form_type(std::string_view type) {
+  return equal_ignoring_case(type, "application/x-www-form-urlencoded");
+}
+
+}  // namespace
+
+std::string_view media_type(std::string_view content_type) {
+  return trim(content_type.substr(0, content_type.find(';')));
+}
+
+bool json_type(std::string_view type) {
+  return type.empty() || equal_ignoring_case(type, "application/json") || type.ends_with("+json");
+}
+
+std::optional<Error> read_content(const Request& request, const Limits& limits, JsonReader& reader,
+                                  PublicationView& publication) {
+  if (request.body.size() > limits.message_bytes_max) {
+    return fail(ErrorCode::message_too_large,
+                "the message is larger than limits.message_bytes_max (" +
+                    std::to_string(limits.message_bytes_max) + ")");
+  }
+  const std::string_view content_type = request.header("Content-Type");
+  if (!plain(content_type)) {
+    return fail(ErrorCode::request_invalid,
+                "Content-Type is not printable ASCII of at most 255 bytes");
+  }
+  publication.payload = request.body;
+  const std::string_view type = media_type(content_type);
+  if (json_type(type) || form_type(type)) {
+    const auto valid = reader.validate(request.body, limits.json_depth_max);
+    if (valid.has_error() && json_type(type)) return valid.error();
+    if (valid.has_error()) publication.type = content_type;
+  } else {
+    publication.type = content_type;
+  }
+  return std::nullopt;
+}
+
+}  // namespace peal::gateway::http
