@@ -10,8 +10,9 @@ namespace {
 class EmbeddedBus final : public Bus {
  public:
   EmbeddedBus(std::size_t shards, broker::OptionsOf options_of, const Limits& limits,
-              runtime::ProbeRegistry& probes)
+              runtime::ProbeRegistry& probes, broker::MakeLogStore make_store)
       : options_of_(std::move(options_of)), probes_(probes) {
+    shared_.make_store = std::move(make_store);
     shared_.shards = shards;
     shared_.limits = limits;
   }
@@ -67,9 +68,10 @@ class EmbeddedBus final : public Bus {
 }  // namespace
 
 std::unique_ptr<Bus> make_embedded_bus(std::size_t shards, broker::OptionsOf options_of,
-                                       const Limits& limits, runtime::ProbeRegistry& probes) {
+                                       const Limits& limits, runtime::ProbeRegistry& probes,
+                                       broker::MakeLogStore make_store) {
   return std::make_unique<EmbeddedBus>(shards == 0 ? 1 : shards, std::move(options_of), limits,
-                                       probes);
+                                       probes, std::move(make_store));
 }
 
 }  // namespace peal::bus

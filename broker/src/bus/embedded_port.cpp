@@ -44,10 +44,16 @@ EmbeddedPort::EmbeddedPort(EmbeddedShared& shared, std::uint32_t index, BusSink&
       index_(index),
       sink_(sink),
       waker_(waker),
-      core_(*this, std::move(options_of), shared.limits, seeded_random()),
+      core_(*this, std::move(options_of), shared.limits, seeded_random(), store_choice()),
       links_(shared.shards) {}
 
 EmbeddedPort::~EmbeddedPort() = default;
+
+broker::StoreChoice EmbeddedPort::store_choice() {
+  return {.make = shared_.make_store,
+          .wake = [this] { wake(); },
+          .home = [this](std::string_view channel) { return home_of(channel) == index_; }};
+}
 
 std::uint32_t EmbeddedPort::home_of(std::string_view channel) const {
   return shared_.shards == 1 ? 0
@@ -120,6 +126,7 @@ bool EmbeddedPort::turn() {
   }
   if (shared_.shards > 1) reclaim();
   const auto now = std::chrono::steady_clock::now();
+  core_.turn(now);
   Message* const arrived = inbox_.take();
   for (Message* message = arrived; message != nullptr; message = message->next) {
     message->commands.replay(core_, message->from, now);
@@ -221,6 +228,9 @@ void EmbeddedPort::finish() {
   Message* const arrived = inbox_.take();
   hand_over(arrived);
   give_back(arrived);
+  core_.stop();
+  due_.hand_over(sink_, watched_);
+  due_.reset();
   std::vector<Published> outcomes;
   const auto unknown = [&](RequestId id) {
     outcomes.push_back(

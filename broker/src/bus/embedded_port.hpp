@@ -32,6 +32,7 @@ struct EmbeddedShared {
   std::atomic<Phase> phase{Phase::attaching};
   std::size_t shards = 1;
   Limits limits;
+  broker::MakeLogStore make_store;
 };
 
 class EmbeddedProbe final : public runtime::Probe {
@@ -79,6 +80,7 @@ class EmbeddedPort final : public BusPort, private broker::CoreOut {
     std::unordered_map<std::uint32_t, HeadNotice> lagging;  ///< by alias index
   };
 
+  broker::StoreChoice store_choice();
   std::uint32_t home_of(std::string_view channel) const;
   TurnCommands& commands_for(std::uint32_t home);
   Message& open(std::uint32_t shard);

@@ -24,12 +24,11 @@ Error name_invalid() {
 
 struct Core::Impl final : LogStoreSink {
   Impl(CoreOut& out_, OptionsOf options_of_, const Limits& limits_, RandomSource random,
-       const MakeLogStore& make_store)
+       StoreChoice choice)
       : out(out_),
         options_of(std::move(options_of_)),
         limits(limits_),
-        store(make_store ? make_store(*this)
-                         : make_memory_log_store(*this, options_of, limits, std::move(random))) {}
+        store(make_store(std::move(choice), std::move(random))) {}
 
   using ChannelId = InterestTable::ChannelId;
   /// What InterestTable keeps for us per channel: 0 for an ephemeral one, else a number that
@@ -49,6 +48,13 @@ struct Core::Impl final : LogStoreSink {
     bool admitted;  ///< it was answered before, and gets publications already
   };
 
+  std::unique_ptr<LogStore> make_store(StoreChoice choice, RandomSource random) {
+    if (!choice.make) return make_memory_log_store(*this, options_of, limits, std::move(random));
+    if (!choice.wake) choice.wake = [] {};
+    if (!choice.home) choice.home = [](std::string_view) { return true; };
+    return choice.make({*this, options_of, limits, std::move(random), std::move(choice.wake),
+                        std::move(choice.home)});
+  }
   void watch(PeerId peer, bus::Alias alias, std::string_view name, TimePoint now);
   void unwatch(PeerId peer, bus::Alias alias, TimePoint now);
   void publish(PeerId peer, const bus::PublishRequest& request, TimePoint now);
@@ -280,9 +286,9 @@ void Core::Impl::read(PeerId peer, const bus::ReadRequest& request, TimePoint no
 }
 
 Core::Core(CoreOut& out, OptionsOf options_of, const Limits& limits, RandomSource random,
-           const MakeLogStore& make_store)
+           StoreChoice store)
     : impl_(std::make_unique<Impl>(out, std::move(options_of), limits, std::move(random),
-                                   make_store)) {}
+                                   std::move(store))) {}
 Core::~Core() = default;
 
 void Core::watch(PeerId peer, bus::Alias alias, std::string_view channel, TimePoint now) {
@@ -298,7 +304,15 @@ void Core::read(PeerId peer, const bus::ReadRequest& request, TimePoint now) {
   impl_->read(peer, request, now);
 }
 
+void Core::turn(TimePoint now) {
+  impl_->store->turn(now);
+}
+void Core::stop() {
+  impl_->store->stop();
+}
+
 bool Core::drop_peer(PeerId peer) {
+  impl_->store->drop_peer(peer);
   InterestTable::Watch watch;
   for (std::size_t i = 0; i < kDropsPerCall; ++i) {
     if (!impl_->table.last_watch(peer, watch)) return false;

@@ -25,9 +25,12 @@ std::int64_t milliseconds_of(bus::LinkTime time) {
 }
 
 RouterConfig router_config(const BrokerLoopConfig& config, const Limits& limits,
-                           std::uint64_t incarnation) {
-  return {bus::make_hello(config.cluster, config.node, incarnation, limits), config.link, limits,
-          config.check_json};
+                           std::uint64_t incarnation, bus::ZmqListener& listener) {
+  return {bus::make_hello(config.cluster, config.node, incarnation, limits),
+          config.link,
+          limits,
+          config.check_json,
+          {.make = config.make_store, .wake = [&listener] { listener.wake(); }}};
 }
 
 }  // namespace
@@ -38,8 +41,8 @@ BrokerLoop::BrokerLoop(BrokerLoopConfig config, OptionsOf options_of, const Limi
       limits_(limits),
       logger_(logger.with("bus")),
       listener_(limits, logger_, probes),
-      router_(router_config(config_, limits, seeded_random()()), std::move(options_of), *this,
-              seeded_random(), probe_, logger_),
+      router_(router_config(config_, limits, seeded_random()(), listener_), std::move(options_of),
+              *this, seeded_random(), probe_, logger_),
       probe_handle_(probes.add(probe_)),
       core_probe_handle_(probes.add(router_.core().probe())) {}
 

@@ -23,6 +23,7 @@ struct BrokerLoopConfig {
   bool insecure = false;
   bus::LinkOptions link;
   bool check_json = true;
+  MakeLogStore make_store{};  ///< none: logs in memory
 };
 
 class BrokerLoop final : private Transport {

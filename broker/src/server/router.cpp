@@ -27,7 +27,7 @@ Router::Router(RouterConfig config, OptionsOf options_of, Transport& out, Random
       out_(out),
       probe_(probe),
       logger_(std::move(logger)),
-      core_(*this, std::move(options_of), config_.limits, std::move(random)),
+      core_(*this, std::move(options_of), config_.limits, std::move(random), config_.store),
       peers_(1, nullptr) {}
 
 Router::~Router() = default;
@@ -37,6 +37,7 @@ void Router::begin_turn(bus::LinkTime now) {
   for (const auto& [key, link] : links_)
     link->link().on_turn(now);
   end_links();
+  core_.turn(now);
 }
 
 void Router::refuse(std::string_view key, const Error& why) {
@@ -205,6 +206,7 @@ void Router::publish(bus::PublishRequest request, LocalOutcome done) {
 }
 
 void Router::close(const Error& why) {
+  core_.stop();
   for (const auto& [key, link] : links_) {
     link->sender().flush(now_);
     link->sender().refuse(why, now_);

@@ -29,6 +29,8 @@ struct RouterConfig {
   Limits limits;
   /// Off only for tests whose payloads are no JSON.
   bool check_json = true;
+  /// Where the core's logs are.
+  StoreChoice store{};
 };
 
 /// What became of a publish of this process itself.

@@ -147,12 +147,12 @@ class CoreOverALateStore : public RecoverableCore {
   CoreOverALateStore() {
     late_core = std::make_unique<Core>(
         out, by_prefix, Limits{}, [] { return 1; },
-        [this](LogStoreSink& sink) {
+        StoreChoice{.make = [this](const StoreSeat& seat) {
           auto made = std::make_unique<LateStore>(
-              make_memory_log_store(sink, by_prefix, Limits{}, [this] { return ++random; }));
+              make_memory_log_store(seat.sink, by_prefix, Limits{}, [this] { return ++random; }));
           store = made.get();
           return made;
-        });
+        }});
   }
   LateStore* store = nullptr;
   std::unique_ptr<Core> late_core;

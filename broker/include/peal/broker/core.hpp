@@ -42,13 +42,10 @@ class CoreOut {
   virtual void page(PeerId peer, const bus::Page& page) = 0;
 };
 
-/// Makes the store of one core's logs; without one they are in memory.
-using MakeLogStore = std::function<std::unique_ptr<LogStore>(LogStoreSink& sink)>;
-
 class Core {
  public:
   Core(CoreOut& out, OptionsOf options_of, const Limits& limits, RandomSource random,
-       const MakeLogStore& make_store = {});
+       StoreChoice store = {});
   ~Core();
 
   void watch(PeerId peer, bus::Alias alias, std::string_view channel, TimePoint now);
@@ -57,6 +54,10 @@ class Core {
   void read(PeerId peer, const bus::ReadRequest& request, TimePoint now);
   /// A peer is gone: its interest with it, at a bounded cost per call (true: call again).
   bool drop_peer(PeerId peer);
+  /// Once a turn, before anything else is asked: what the store has done meanwhile is told.
+  void turn(TimePoint now);
+  /// The end: what was asked and not answered is, as far as its outcome is unknown.
+  void stop();
   /// Age-based retention and the like; call about once a second. Bounded work.
   void tick(TimePoint now);
 

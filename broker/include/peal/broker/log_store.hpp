@@ -53,9 +53,34 @@ class LogStore {
   virtual void read(PeerId peer, const bus::ReadRequest& request, TimePoint now) = 0;
   /// About once a second, bounded work: what is too old goes.
   virtual void tick(TimePoint now) = 0;
+  /// Each turn of the core's thread, and soon after StoreSeat::wake: what came meanwhile is told. A
+  /// store that answers within each call needs neither this nor the next two.
+  virtual void turn(TimePoint /*now*/) {}
+  /// Nobody wants to hear what this peer is still owed; its number may mean another one later.
+  virtual void drop_peer(PeerId /*peer*/) {}
+  /// The core stops: what was not answered yet is, with `unknown`. Nothing is asked after it.
+  virtual void stop() {}
   /// The logs that are here, in no order.
   virtual void each(const std::function<void(std::string_view, const Head&)>& visit) const = 0;
   virtual LogStoreStats stats() const = 0;
+};
+
+/// What a core gives to the store that is made for it.
+struct StoreSeat {
+  LogStoreSink& sink;
+  OptionsOf options_of;
+  const Limits& limits;
+  RandomSource random;
+  std::function<void()> wake;                  ///< any thread: turn() is due soon
+  std::function<bool(std::string_view)> home;  ///< whether a channel is this core's
+};
+using MakeLogStore = std::function<std::unique_ptr<LogStore>(StoreSeat seat)>;
+
+/// Where a core keeps its logs. Nothing said: in memory, all channels being its own.
+struct StoreChoice {
+  MakeLogStore make{};
+  std::function<void()> wake{};
+  std::function<bool(std::string_view)> home{};
 };
 
 std::unique_ptr<LogStore> make_memory_log_store(LogStoreSink& sink, OptionsOf options_of,

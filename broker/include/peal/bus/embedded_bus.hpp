@@ -2,7 +2,7 @@
 // The bus of one process: each attached shard is the home of hash(name) mod shards of all channels
 // and runs that Core partition itself, inside its own turn(). A channel at home costs no hop and no
 // wake; between shards one message per pair and turn. Others don't hear it: state().shared is
-// false.
+// false. `make_store` is called once per shard; none: logs are in memory.
 
 #include <memory>
 
@@ -13,6 +13,7 @@
 namespace peal::bus {
 
 std::unique_ptr<Bus> make_embedded_bus(std::size_t shards, broker::OptionsOf options_of,
-                                       const Limits& limits, runtime::ProbeRegistry& probes);
+                                       const Limits& limits, runtime::ProbeRegistry& probes,
+                                       broker::MakeLogStore make_store = {});
 
 }  // namespace peal::bus
