@@ -1,4 +1,4 @@
-"""Runs the C++ programs swarm, producer and checker (tests/system/swarm) for a test."""
+"""Runs the C++ programs swarm, wanderers, producer and checker (tests/system/swarm) for a test."""
 
 from __future__ import annotations
 
@@ -51,13 +51,22 @@ class Job:
         self.programs: list[Program] = []
         self.journals: list[pathlib.Path] = []
         self.listeners: Program | None = None
+        self.kind = "swarm"
 
     def swarm(self, urls: list[str], **options) -> Program:
         """Starts the listeners and waits until those that stay are all subscribed."""
-        words = [bin_dir() / "swarm", "--journal", self.folder / "swarm.journal"]
+        return self._listeners("swarm", urls, options)
+
+    def wanderers(self, urls: list[str], transports: list[str], **options) -> Program:
+        """Starts clients that leave and come back with positions; waits until all know their first ones."""
+        return self._listeners("wanderers", urls, options, *(f"--transport={name}" for name in transports))
+
+    def _listeners(self, program: str, urls: list[str], options: dict, *flags) -> Program:
+        self.kind = program
+        words = [bin_dir() / program, "--journal", self.folder / "listeners.journal", *flags]
         for url in urls:
             words += ["--url", url]
-        self.listeners = self._start(words, options, "swarm")
+        self.listeners = self._start(words, options, program)
         assert self.listeners.first_line() == "ready"
         return self.listeners
 
@@ -70,7 +79,7 @@ class Job:
         return self._start(words, options, f"producer-{number}")
 
     def judge(self, *flags) -> dict:
-        words = [bin_dir() / "checker", "--swarm", self.folder / "swarm.journal", *flags]
+        words = [bin_dir() / "checker", f"--{self.kind}", self.folder / "listeners.journal", *flags]
         for journal in self.journals:
             words += ["--producer", journal]
         done = subprocess.run([str(word) for word in words], capture_output=True, text=True,

@@ -1,9 +1,9 @@
 #include "judge.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <ostream>
 
+#include "journal_lines.hpp"
 #include "json_text.hpp"
 
 namespace peal::swarm {
@@ -47,44 +47,19 @@ std::string Verdict::json() const {
 }
 
 bool Judge::read(std::string_view journal) {
-  std::vector<std::uint64_t> numbers;
-  for (std::size_t line = 1; !journal.empty(); ++line) {
-    const auto end = journal.find('\n');
-    if (end == std::string_view::npos) {
-      says_ << "checker: the last line is not whole\n";
-      return false;
-    }
-    std::string_view rest = journal.substr(0, end);
-    journal.remove_prefix(end + 1);
-    if (rest.empty()) {
-      continue;
-    }
-    const char what = rest.front();
-    std::string_view outcome;
-    numbers.clear();
-    for (rest.remove_prefix(1); !rest.empty() && rest.front() == ' ';) {
-      rest.remove_prefix(1);
-      const std::string_view word = rest.substr(0, rest.find(' '));
-      std::uint64_t number = 0;
-      if (std::from_chars(word.data(), word.data() + word.size(), number).ec == std::errc()) {
-        numbers.push_back(number);
-      } else {
-        outcome = word;
-      }
-      rest.remove_prefix(word.size());
-    }
-    if (!take(what, numbers, outcome)) {
-      says_ << "checker: line " << line << " is no journal line\n";
-      return false;
-    }
+  const std::size_t broken =
+      each_line(journal, [this](char what, const std::vector<std::uint64_t>& numbers,
+                                std::string_view word) { return take(what, numbers, word); });
+  if (broken != 0) {
+    says_ << "checker: line " << broken << " is no journal line\n";
   }
-  return true;
+  return broken == 0;
 }
 
 bool Judge::take(char what, const std::vector<std::uint64_t>& n, std::string_view outcome) {
   switch (what) {
     case 'P':
-      return n.size() == 5 && publish(n, outcome);
+      return (n.size() == 5 || n.size() == 7) && publish(n, outcome);
     case 'S':
     case 'U':
     case 'V':

@@ -132,8 +132,14 @@ class Producer {
       pause_until_ =
           steady_ns() + 10'000'000;  // what is refused now would be refused again at once
     }
-    journal_.write('P', plan_.publisher, found->second.channel, id - 1, found->second.at, word,
-                   steady_ns());
+    const Sent& sent = found->second;
+    const cli::JsonObject result(outcome.result);
+    if (outcome.done() && result.has("offset")) {
+      journal_.write('P', plan_.publisher, sent.channel, id - 1, sent.at, word, steady_ns(),
+                     result.number("offset"), epoch_number(result.text("epoch")));
+    } else {
+      journal_.write('P', plan_.publisher, sent.channel, id - 1, sent.at, word, steady_ns());
+    }
     pending_.erase(found);
   }
 
