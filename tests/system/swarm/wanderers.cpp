@@ -10,26 +10,19 @@
 
 #include <algorithm>
 #include <iostream>
-#include <map>
 #include <random>
 
 #include "arguments.hpp"
-#include "bench/client/client_loop.hpp"
 #include "bench/client/stamp.hpp"
 #include "bench/plan.hpp"
-#include "http_clients.hpp"
 #include "journal.hpp"
-#include "json_text.hpp"
+#include "links.hpp"
 #include "url.hpp"
 
 namespace peal::swarm {
 namespace {
 
-using bench::ClientId;
 using bench::steady_ns;
-
-enum class Transport : std::uint8_t { websocket, sse, poll, eventsource };
-constexpr const char* kTransports[] = {"websocket", "sse", "poll", "eventsource"};
 
 struct Plan {
   std::vector<std::string> urls;
@@ -49,40 +42,34 @@ struct Follow {
   std::uint64_t channel = 0;
   std::string epoch;  ///< empty: no position yet
   std::uint64_t offset = 0;
-  bool subscribed = false;  ///< on the connection of the moment
 };
 
 struct Wanderer {
-  Transport transport = Transport::websocket;
-  bool here = false;  ///< has a connection
-  bool open = false;  ///< may send
-  std::uint32_t connection = 0;
+  bool here = false;
   std::uint64_t act_at = 0;  ///< when to leave, or to come back
-  std::size_t gateway = 0;
-  std::string in;                              ///< of a stream or a poll
-  int status = 0;                              ///< of its answer
-  std::string event_id;                        ///< eventsource: the last one
-  std::map<std::uint64_t, std::size_t> asked;  ///< command id -> follow
-  std::uint64_t next_id = 1;
   std::vector<Follow> follows;
 };
 
-class Wanderers final : public bench::ClientEvents, public HttpEvents {
+struct Counts {
+  std::uint64_t deliveries = 0, returns = 0, recovered = 0, caught_up = 0, told = 0;
+  std::uint64_t cut_off = 0, refused = 0;
+  std::uint64_t came_over[std::size(kTransports)] = {};
+};
+
+class Wanderers final : public LinkEvents {
  public:
   Wanderers(const Plan& plan, std::vector<bench::Target> targets,
             std::vector<std::string> authorities, std::vector<Transport> transports)
       : plan_(plan),
-        targets_(std::move(targets)),
-        authorities_(std::move(authorities)),
+        gateways_(targets.size()),
         transports_(std::move(transports)),
-        sockets_(*this),
-        requests_(*this),
+        links_(*this, std::move(targets), std::move(authorities), plan.clients),
         journal_(plan.journal),
         random_(plan.seed) {
     for (std::uint64_t i = 0; i < plan.clients; ++i) {
       Wanderer& one = all_.emplace_back();
       for (std::uint64_t c = 0; c < plan.per_client; ++c) {
-        one.follows.push_back({(i + c * 7) % plan.channels, {}, 0, false});
+        one.follows.push_back({(i + c * 7) % plan.channels, {}, 0});
       }
     }
   }
@@ -95,8 +82,7 @@ class Wanderers final : public bench::ClientEvents, public HttpEvents {
       come(i);
     }
     while (failed_.empty()) {
-      sockets_.turn(std::chrono::milliseconds(5), requests_.descriptor());
-      requests_.turn();
+      links_.turn();
       const std::uint64_t now = steady_ns();
       if (!said_ready && std::ranges::all_of(all_, knows_positions)) {
         said_ready = true;
@@ -124,9 +110,10 @@ class Wanderers final : public bench::ClientEvents, public HttpEvents {
     char byte = 0;
     return ::poll(&input, 1, 0) > 0 && ::read(STDIN_FILENO, &byte, 1) == 0;
   }
-  std::uint64_t some_of(std::chrono::milliseconds time) {
+  /// A quarter to three times of it.
+  std::uint64_t about(std::chrono::milliseconds time) {
     const auto ns = static_cast<std::uint64_t>(time.count()) * 1'000'000;
-    return ns / 4 + random_() % (ns + ns / 2 + 1);
+    return ns / 4 + random_() % (2 * ns + ns / 2 + 1);
   }
 
   int finish() {
@@ -143,17 +130,17 @@ class Wanderers final : public bench::ClientEvents, public HttpEvents {
     }
     cli::JsonBuilder came;
     for (std::size_t i = 0; i < std::size(kTransports); ++i) {
-      came.number(kTransports[i], came_over_[i]);
+      came.number(kTransports[i], counts_.came_over[i]);
     }
     std::cout << cli::JsonBuilder()
-                     .number("deliveries", deliveries_)
-                     .number("returns", returns_)
-                     .number("recovered", recovered_)
-                     .number("caught_up", caught_up_)
-                     .number("told", told_)
-                     .number("cut_off", cut_off_)
-                     .number("refused", refused_)
-                     .number("polls", polls_)
+                     .number("deliveries", counts_.deliveries)
+                     .number("returns", counts_.returns)
+                     .number("recovered", counts_.recovered)
+                     .number("caught_up", counts_.caught_up)
+                     .number("told", counts_.told)
+                     .number("cut_off", counts_.cut_off)
+                     .number("refused", counts_.refused)
+                     .number("polls", links_.polls())
                      .raw("came_over", came.str())
                      .str()
               << std::endl;
@@ -162,273 +149,81 @@ class Wanderers final : public bench::ClientEvents, public HttpEvents {
 
   void wander(std::uint64_t now, bool leave) {
     for (std::size_t i = 0; i < all_.size(); ++i) {
-      Wanderer& one = all_[i];
-      if (now < one.act_at) {
+      if (now < all_[i].act_at) {
         continue;
       }
-      if (!one.here) {
+      if (!all_[i].here) {
         come(i);
       } else if (leave) {
-        go(one);
+        go(i);
       }
     }
   }
 
-  void go(Wanderer& one) {
-    if (one.transport == Transport::websocket) {
-      sockets_.drop(one.connection);
-    } else {
-      requests_.drop(one.connection);
-    }
-    gone(one);
-  }
-
-  void gone(Wanderer& one) {
-    one.here = one.open = false;
-    one.asked.clear();
-    one.in.clear();
-    one.act_at = steady_ns() + some_of(plan_.away);
-    for (Follow& follow : one.follows) {
-      follow.subscribed = false;
-    }
+  void go(std::size_t index) {
+    links_.go(index);
+    all_[index].here = false;
+    all_[index].act_at = steady_ns() + about(plan_.away);
   }
 
   void come(std::size_t index) {
     Wanderer& one = all_[index];
-    one.gateway = random_() % targets_.size();
-    // The first time over a WebSocket, whose first answers are positions.
     const bool first = !knows_positions(one);
-    const Transport before = one.transport;
-    one.transport = first ? transports_.front() : transports_[random_() % transports_.size()];
-    if (one.transport != before) {
-      one.event_id.clear();
-    }
-    ++came_over_[static_cast<std::size_t>(one.transport)];
-    returns_ += first ? 0 : 1;
+    const Transport transport =
+        first ? transports_.front() : transports_[random_() % transports_.size()];
+    ++counts_.came_over[static_cast<std::size_t>(transport)];
+    counts_.returns += first ? 0 : 1;
     one.here = true;
-    one.act_at = steady_ns() + some_of(plan_.stay);
-    if (one.transport != Transport::websocket) {
-      return request(index);
-    }
-    auto id = sockets_.connect(targets_[one.gateway]);
-    if (!id) {
-      failed_ = id.error().message;
-      return;
-    }
-    owns(socket_owners_, *id, index);
-    one.connection = *id;
-  }
-
-  static void owns(std::vector<std::size_t>& owners, std::uint32_t id, std::size_t index) {
-    if (id >= owners.size()) {
-      owners.resize(id + 1);
-    }
-    owners[id] = index;
-  }
-
-  void request(std::size_t index) {
-    Wanderer& one = all_[index];
-    one.in.clear();
-    one.status = 0;
-    const std::string& authority = authorities_[one.gateway];
-    std::string text;
-    if (one.transport == Transport::eventsource && !one.event_id.empty()) {
-      text = "GET /stream?";
-      for (const Follow& follow : one.follows) {
-        text += "channel=" + job_channel(follow.channel) + "&";
-      }
-      text.pop_back();
-      text += " HTTP/1.1\r\nHost: " + authority +
-              "\r\nAccept: text/event-stream\r\nLast-Event-ID: " + one.event_id +
-              "\r\nConnection: close\r\n\r\n";
-    } else {
-      std::string list;
-      for (const Follow& follow : one.follows) {
-        list += (list.empty() ? "" : ",") + wish(follow);
-      }
-      const std::string body = "{\"channels\":[" + list + "]}";
-      const bool poll = one.transport == Transport::poll;
-      polls_ += poll ? 1 : 0;
-      text = std::string("POST /stream") + (poll ? "?wait=10" : "") +
-             " HTTP/1.1\r\nHost: " + authority +
-             "\r\nAccept: " + (poll ? "application/json" : "text/event-stream") +
-             "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " +
-             std::to_string(body.size()) + "\r\n\r\n" + body;
-    }
-    auto id = requests_.start(targets_[one.gateway], std::move(text));
-    if (!id) {
-      failed_ = id.error().message;
-      return;
-    }
-    owns(request_owners_, *id, index);
-    one.connection = *id;
-  }
-
-  /// {"channel":…,"since"?:…}
-  static std::string wish(const Follow& follow) {
-    cli::JsonBuilder wish;
-    wish.text("channel", job_channel(follow.channel));
-    if (!follow.epoch.empty()) {
-      wish.raw(
-          "since",
-          cli::JsonBuilder().text("epoch", follow.epoch).number("offset", follow.offset).str());
-    }
-    return wish.str();
-  }
-
-  // WebSocket
-  void on_open(ClientId id) override {
-    Wanderer& one = all_[socket_owners_[id]];
-    one.open = true;
-    for (std::size_t i = 0; i < one.follows.size(); ++i) {
-      const std::uint64_t number = one.next_id++;
-      one.asked[number] = i;
-      sockets_.send(id, cli::JsonBuilder()
-                            .number("id", number)
-                            .text("action", "subscribe")
-                            .raw("payload", wish(one.follows[i]))
-                            .str());
+    one.act_at = steady_ns() + about(plan_.stay);
+    if (auto why = links_.come(index, transport, random_() % gateways_); !why.empty()) {
+      failed_ = why;
     }
   }
 
-  void on_text(ClientId id, std::string_view text) override {
-    const std::size_t index = socket_owners_[id];
-    if (text.starts_with("{\"event\":")) {
-      return take_event(index, text);
+  std::vector<Wish> wishes(std::size_t index) override {
+    std::vector<Wish> wishes;
+    for (const Follow& follow : all_[index].follows) {
+      wishes.push_back({job_channel(follow.channel), follow.epoch, follow.offset});
     }
-    const cli::JsonObject reply(text);
-    Wanderer& one = all_[index];
-    const auto asked = one.asked.find(reply.number("id"));
-    if (asked == one.asked.end()) {
-      return;
-    }
-    Follow& follow = one.follows[asked->second];
-    one.asked.erase(asked);
-    if (reply.has("error")) {
-      return refused(index, reply.object("error"));
-    }
-    take_subscribed(index, follow, reply.object("result"));
+    return wishes;
   }
 
-  void on_closed(ClientId id, int code, std::string_view why) override {
-    ++cut_off_;
-    std::cerr << "wanderers: cut off: " << code << " " << why << "\n";
-    gone(all_[socket_owners_[id]]);
+  void on_cut(std::size_t index) override {
+    ++counts_.cut_off;
+    all_[index].here = false;
+    all_[index].act_at = steady_ns() + about(plan_.away);
   }
 
-  // Streams and polls
-  void on_status(RequestId id, int status) override {
-    Wanderer& one = all_[request_owners_[id]];
-    one.status = status;
-    one.open = status == 200;
-  }
-
-  void on_body(RequestId id, std::string_view bytes) override {
-    const std::size_t index = request_owners_[id];
-    Wanderer& one = all_[index];
-    one.in.append(bytes);
-    if (one.status != 200 || one.transport == Transport::poll) {
-      return;
-    }
-    std::size_t begin = 0;
-    for (auto end = one.in.find("\n\n");
-         end != std::string::npos && one.here && one.connection == id;
-         end = one.in.find("\n\n", begin)) {
-      take_block(index, std::string_view(one.in).substr(begin, end - begin));
-      begin = end + 2;
-    }
-    if (one.here && one.connection == id) {
-      one.in.erase(0, begin);
-    }
-  }
-
-  void take_block(std::size_t index, std::string_view block) {
-    std::string data;
-    while (!block.empty()) {
-      const auto line = block.substr(0, block.find('\n'));
-      block.remove_prefix(std::min(block.size(), line.size() + 1));
-      if (line.starts_with("data:")) {
-        data += line.substr(line.starts_with("data: ") ? 6 : 5);
-      } else if (line.starts_with("id:")) {
-        all_[index].event_id = line.substr(line.starts_with("id: ") ? 4 : 3);
-      }
-    }
-    if (!data.empty()) {
-      const std::string event = std::move(data);
-      take_event(index, event);
-    }
-  }
-
-  void on_end(RequestId id, bool whole) override {
-    const std::size_t index = request_owners_[id];
-    Wanderer& one = all_[index];
-    if (one.status != 200 && one.status != 0) {
-      return refused(index, cli::JsonObject(one.in));
-    }
-    if (one.transport != Transport::poll || !whole || one.status == 0) {
-      ++cut_off_;
-      return gone(one);
-    }
-    const std::string body = std::move(one.in);
-    const cli::JsonObject answer(body);
-    if (!answer.has("events")) {
-      failed_ = "a poll's answer has no events: " + body;
-      return;
-    }
-    for (const cli::JsonObject& event : answer.objects("events")) {
-      take_event(index, event);
-    }
-    if (one.here) {
-      request(index);
-    }
-  }
-
-  void refused(std::size_t index, const cli::JsonObject& error) {
-    ++refused_;
+  void on_refused(std::size_t index, const cli::JsonObject& error) override {
+    ++counts_.refused;
     if (!error.boolean("temporary")) {
-      failed_ = "refused over " +
-                std::string(kTransports[static_cast<int>(all_[index].transport)]) + ": " +
-                error.text("code") + " " + error.text("message") + error.text("detail");
-      return;
-    }
-    if (all_[index].here) {
-      go(all_[index]);
+      failed_ =
+          "refused: " + error.text("code") + " " + error.text("message") + error.text("detail");
+    } else {
+      go(index);
     }
   }
 
-  // What comes, over whatever transport
-  Follow* follow_of(Wanderer& one, std::string_view channel) {
-    const auto found = std::ranges::find_if(
-        one.follows, [&](const Follow& follow) { return job_channel(follow.channel) == channel; });
-    if (found == one.follows.end()) {
-      failed_ = "something of a channel that is not followed: " + std::string(channel);
-      return nullptr;
-    }
-    return &*found;
-  }
-
-  void take_event(std::size_t index, std::string_view text) {
-    take_event(index, cli::JsonObject(text));
-  }
-
-  void take_event(std::size_t index, const cli::JsonObject& event) {
+  void on_event(std::size_t index, const cli::JsonObject& event) override {
     const std::string what = event.text("event");
-    if (what == "heartbeat" || what == "error" || what == "closed") {
-      return;
+    if (what == "unsubscribed") {
+      return on_refused(index, event);
     }
-    Wanderer& one = all_[index];
-    Follow* follow = follow_of(one, event.text("channel"));
-    if (follow == nullptr) {
-      return;
+    const std::string channel = event.text("channel");
+    auto& follows = all_[index].follows;
+    const auto follow = std::ranges::find_if(
+        follows, [&](const Follow& each) { return job_channel(each.channel) == channel; });
+    if (channel.empty()) {
+      return;  // heartbeats and the like
     }
-    if (what == "message") {
+    if (follow == follows.end()) {
+      failed_ = what + " of a channel that is not followed: " + channel;
+    } else if (what == "message") {
       take_message(index, *follow, event);
     } else if (what == "subscribed") {
       take_subscribed(index, *follow, event);
     } else if (what == "reset") {
       begin(index, *follow, event, "told");
-    } else if (what == "unsubscribed") {
-      refused(index, event);
     }
   }
 
@@ -437,7 +232,6 @@ class Wanderers final : public bench::ClientEvents, public HttpEvents {
       failed_ = "the channel keeps no log";
       return;
     }
-    follow.subscribed = true;
     if (follow.epoch.empty()) {
       begin(index, follow, result, "first");
     } else if (result.has("recovered") && !result.boolean("recovered")) {
@@ -447,7 +241,7 @@ class Wanderers final : public bench::ClientEvents, public HttpEvents {
       return;
     }
     const auto publications = result.objects("publications");
-    (publications.empty() ? caught_up_ : recovered_) += 1;
+    (publications.empty() ? counts_.caught_up : counts_.recovered) += 1;
     for (const cli::JsonObject& publication : publications) {
       take_message(index, follow, publication);
     }
@@ -458,7 +252,7 @@ class Wanderers final : public bench::ClientEvents, public HttpEvents {
     follow.offset = from.number("offset");
     journal_.write('B', index, follow.channel, steady_ns(), epoch_number(follow.epoch),
                    follow.offset, why);
-    told_ += why[0] == 't' ? 1 : 0;
+    counts_.told += why[0] == 't' ? 1 : 0;
   }
 
   void take_message(std::size_t index, Follow& follow, const cli::JsonObject& message) {
@@ -469,9 +263,9 @@ class Wanderers final : public bench::ClientEvents, public HttpEvents {
       return;
     }
     last_heard_ = steady_ns();
-    ++deliveries_;
     follow.offset = std::max(follow.offset, offset);
-    if (plan_.drop_one_in != 0 && deliveries_ % plan_.drop_one_in == 0) {
+    if (++counts_.deliveries;
+        plan_.drop_one_in != 0 && counts_.deliveries % plan_.drop_one_in == 0) {
       return;
     }
     journal_.write('D', index, follow.channel, std::uint64_t{stamp->publisher},
@@ -479,18 +273,14 @@ class Wanderers final : public bench::ClientEvents, public HttpEvents {
   }
 
   const Plan& plan_;
-  std::vector<bench::Target> targets_;
-  std::vector<std::string> authorities_;
-  std::vector<Transport> transports_;
-  bench::ClientLoop sockets_;
-  HttpClients requests_;
+  const std::size_t gateways_;
+  const std::vector<Transport> transports_;
+  Links links_;
   Journal journal_;
   std::mt19937_64 random_;
   std::vector<Wanderer> all_;
-  std::vector<std::size_t> socket_owners_, request_owners_;
-  std::uint64_t last_heard_ = 0, deliveries_ = 0, returns_ = 0, recovered_ = 0, caught_up_ = 0;
-  std::uint64_t told_ = 0, cut_off_ = 0, refused_ = 0, polls_ = 0;
-  std::uint64_t came_over_[std::size(kTransports)] = {};
+  std::uint64_t last_heard_ = 0;
+  Counts counts_;
   std::string failed_;
 };
 
