@@ -63,6 +63,9 @@ class HttpMachine {
 
 /// The response's bytes, with Date, Content-Length, Connection as due.
 void append_response(std::string& out, const Response& response, bool keep_alive);
+/// The head of a response of server-sent events, which ends with its connection.
+void append_stream_head(std::string& out,
+                        const std::vector<std::pair<std::string, std::string>>& headers);
 /// application/problem+json (RFC 9457).
 Response problem(const Error& error);
 

@@ -76,6 +76,19 @@ void append_response(std::string& out, const Response& response, bool keep_alive
   if (!response.head_only && has_content_length(response.status)) out += response.body;
 }
 
+void append_stream_head(std::string& out,
+                        const std::vector<std::pair<std::string, std::string>>& headers) {
+  out += "HTTP/1.1 200 OK\r\n";
+  append_header(out, "Date", date());
+  append_header(out, "Content-Type", "text/event-stream");
+  append_header(out, "Cache-Control", "no-store");
+  append_header(out, "X-Accel-Buffering", "no");
+  append_header(out, "Connection", "close");
+  for (const auto& [name, value] : headers)
+    append_header(out, name, value);
+  out += "\r\n";
+}
+
 Response problem(const Error& error) {
   const ErrorInfo& about = info(error.code);
   Response response;

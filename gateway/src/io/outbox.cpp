@@ -25,21 +25,24 @@ Outlet::~Outlet() {
 
 SendStatus Outlet::append_slowly(Endpoint& endpoint, const Frame* frame, bool droppable) {
   Outbox& box = endpoint.outbox;
-  if (!box.sealed_ && box.bytes_ != 0 && box.bytes_ + frame->size() > queue_bytes_max_) {
+  if (!box.refusing_ && box.bytes_ != 0 && box.bytes_ + frame->size() > queue_bytes_max_) {
     // A turn may gather more than the limit for a client that reads well: only what the kernel
     // refuses counts.
     if (!box.backlog_) flush(endpoint);
     const std::size_t room =
         queue_bytes_max_ - std::min<std::size_t>(queue_bytes_max_, frame->size());
     if (box.backlog_ && box.bytes_ > room && !drop_droppable(box, room, 0) && !droppable)
-      owner_.on_overflow(endpoint);
+      overflow(endpoint);
     if (box.backlog_ && box.bytes_ > room) {
       drop(frame);
       return SendStatus::dropped;
     }
   }
-  if (box.sealed_ || endpoint.fd < 0) {
-    frame->release();
+  if (box.refusing_ || endpoint.fd < 0) {
+    if (box.sealed_)
+      frame->release();
+    else
+      drop(frame);
     return SendStatus::dropped;
   }
   if (!box.backlog_) {
@@ -53,7 +56,7 @@ SendStatus Outlet::append_slowly(Endpoint& endpoint, const Frame* frame, bool dr
 
 void Outlet::seal(Endpoint& endpoint) {
   if (endpoint.outbox.sealed_) return;
-  endpoint.outbox.sealed_ = true;
+  endpoint.outbox.sealed_ = endpoint.outbox.refusing_ = true;
   if (endpoint.outbox.dirty_at_ == Outbox::kNone && !endpoint.outbox.backlog_) mark_dirty(endpoint);
 }
 
@@ -257,16 +260,21 @@ void Outlet::expire(Endpoint& endpoint, std::uint32_t age_max_ms) {
   for (std::size_t i = box.backlog_->first; i < box.backlog_->pieces.size(); ++i) {
     const Backlog::Piece& piece = box.backlog_->pieces[i];
     if (piece.droppable) continue;
-    if (static_cast<std::int32_t>(oldest_allowed - piece.queued_ms) > 0)
-      owner_.on_overflow(endpoint);
+    if (static_cast<std::int32_t>(oldest_allowed - piece.queued_ms) > 0) overflow(endpoint);
     return;
   }
+}
+
+void Outlet::overflow(Endpoint& endpoint) {
+  endpoint.outbox.refusing_ = true;
+  owner_.on_overflow(endpoint);
 }
 
 void Outlet::drop_unsent(Endpoint& endpoint) {
   Outbox& box = endpoint.outbox;
   while (box.head_ != Outbox::kNone)
     drop(pop_node(box));
+  box.refusing_ = box.sealed_;
   if (!box.backlog_) return;
   Backlog& backlog = *box.backlog_;
   const std::size_t keep = backlog.first + (backlog.first_sent > 0 ? 1 : 0);
@@ -285,7 +293,7 @@ void Outlet::forget(Endpoint& endpoint) {
     box.dirty_at_ = Outbox::kNone;
   }
   release_all(box);
-  box.sealed_ = true;
+  box.sealed_ = box.refusing_ = true;
 }
 
 void Outlet::release_all(Outbox& box) {

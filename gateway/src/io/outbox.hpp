@@ -60,6 +60,9 @@ class Outbox {
   std::uint32_t bytes_ = 0;
   std::uint32_t dirty_at_ = kNone;  ///< its place in the Outlet's line, counted since ever
   bool sealed_ = false;
+  /// Sealed, or a frame had to be refused: what is behind the gap is refused as well, until what
+  /// waits is dropped.
+  bool refusing_ = false;
   std::unique_ptr<Backlog> backlog_;
 };
 
@@ -103,7 +106,7 @@ class Outlet {
   /// Takes over one reference of `frame`, whatever comes of it.
   SendStatus append(Endpoint& endpoint, const Frame* frame, bool droppable) {
     Outbox& box = endpoint.outbox;
-    if (box.sealed_ || (box.bytes_ != 0 && box.bytes_ + frame->size() > queue_bytes_max_) ||
+    if (box.refusing_ || (box.bytes_ != 0 && box.bytes_ + frame->size() > queue_bytes_max_) ||
         box.backlog_) [[unlikely]]
       return append_slowly(endpoint, frame, droppable);
     push(endpoint, frame, droppable);
@@ -169,6 +172,7 @@ class Outlet {
     endpoint.outbox.dirty_at_ = dirty_base_ + static_cast<std::uint32_t>(dirty_.size());
     dirty_.push_back(&endpoint);
   }
+  void overflow(Endpoint& endpoint);
   void flush_list(Endpoint& endpoint);
   void flush_backlog(Endpoint& endpoint);
   IoResult write(Endpoint& endpoint, std::size_t pieces, std::size_t bytes);

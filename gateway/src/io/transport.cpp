@@ -1,5 +1,7 @@
 #include "io/transport.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
@@ -64,6 +66,11 @@ bool Transport::has_pending() const {
 }
 bool Transport::read_wants_write() const {
   return tls != nullptr && tls->read_wants_write();
+}
+
+void Transport::give_up_after(std::chrono::milliseconds unacknowledged) const {
+  const auto timeout = static_cast<unsigned>(unacknowledged.count());
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 }
 
 void Transport::shutdown() const {

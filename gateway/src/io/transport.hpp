@@ -8,6 +8,7 @@
 
 #include <sys/uio.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -69,6 +70,8 @@ struct Transport {
   bool has_pending() const;
   /// The last read (or handshake) waits for writability.
   bool read_wants_write() const;
+  /// The connection fails when bytes stay unacknowledged for so long.
+  void give_up_after(std::chrono::milliseconds unacknowledged) const;
   /// Says goodbye (close_notify, then FIN) as far as that goes at once.
   void shutdown() const;
 };

@@ -22,9 +22,10 @@ void Sessions::reply(Connection& connection, std::optional<std::uint64_t> id,
 }
 
 void Sessions::fail_command(Connection& connection, std::optional<std::uint64_t> id,
-                            const Error& error) {
+                            const Error& error, std::string_view channel) {
   probe_.failed(error.code);
   if (id) return reply(connection, id, error);
+  if (encoder_.sse(connection.variant)) return refuse_stream(connection, channel, error);
   connections_.outlet().append(connection,
                                encoder_.push_frame(connection.variant, ErrorPush{&error}));
 }
@@ -155,12 +156,15 @@ void Sessions::welcome(Connection& connection, std::optional<std::uint64_t> id, 
 }
 
 void Sessions::subscribe(Connection& connection, const Command& command) {
-  if (command.presence) return fail_command(connection, command.id, not_available("presence"));
-  if (!command.filter.empty()) return fail_command(connection, command.id, not_available("filter"));
+  const auto refuse = [&](const Error& error) {
+    fail_command(connection, command.id, error, command.channel);
+  };
+  if (command.presence) return refuse(not_available("presence"));
+  if (!command.filter.empty()) return refuse(not_available("filter"));
   if (command.since_word != Command::SinceWord::none)
-    return fail_command(connection, command.id, not_available("since \"start\" or \"state\""));
+    return refuse(not_available("since \"start\" or \"state\""));
   if (auto error = config_.rules->may_subscribe(*connection.principal, command.channel))
-    return fail_command(connection, command.id, *error);
+    return refuse(*error);
   const bool wants_recovery = command.since.has_value();
   if (!config_.hooks.subscribe)
     return join(connection, command.channel, command.id, wants_recovery, command.since);
@@ -182,11 +186,12 @@ void Sessions::join(Connection& connection, std::string_view channel,
     return subscribed(connection, known, id, wants_recovery, since);
   if (!bus_state_.linked)
     return fail_command(connection, id,
-                        fail(ErrorCode::broker_unavailable, "no broker can be reached"));
+                        fail(ErrorCode::broker_unavailable, "no broker can be reached"), channel);
   if (connection.subscriptions.size() >= config_.limits.subscriptions_max)
     return fail_command(connection, id,
                         fail(ErrorCode::subscriptions_max,
-                             "the session has limits.subscriptions_max subscriptions"));
+                             "the session has limits.subscriptions_max subscriptions"),
+                        channel);
   const std::uint32_t number = hub_.join(connection, channel);
   if (hub_.live(number)) return subscribed(connection, number, id, wants_recovery, since);
   ++connection.unanswered;
@@ -201,6 +206,7 @@ void Sessions::subscribed(Connection& connection, std::uint32_t channel,
   SubscribeResult result{hub_.name(channel), hub_.position(channel), {}, {}};
   // Pages of what was missed are not served yet: only who missed nothing is told `true`.
   if (wants_recovery) result.recovered = result.position && *result.position == *since;
+  if (encoder_.sse(connection.variant)) return stream_subscribed(connection, channel, result);
   reply(connection, id, result);
 }
 
@@ -211,7 +217,7 @@ void Sessions::on_watch_answered(std::uint32_t channel, std::span<const WaitingS
     if (connection == nullptr || connection->state != Connection::State::open) continue;
     --connection->subscribes_waiting;
     if (error != nullptr)
-      fail_command(*connection, one.id, *error);
+      fail_command(*connection, one.id, *error, hub_.name(channel));
     else
       subscribed(*connection, channel, one.id, one.wants_recovery, one.since);
     answered(*connection);

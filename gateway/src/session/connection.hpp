@@ -16,6 +16,7 @@
 #include "http/http_machine.hpp"
 #include "io/outbox.hpp"
 #include "session/rules.hpp"
+#include "session/stream_places.hpp"
 #include "session/subscription_list.hpp"
 #include "websocket/codec.hpp"
 
@@ -43,7 +44,8 @@ struct Connection : Endpoint {
     std::string stalled;           ///< a command that waits for earlier ones of its channel
     bool has_stalled = false;
     std::vector<std::string> asked;  ///< channels with a hook's answer due
-    bool empty() const { return input.empty() && !has_stalled && asked.empty(); }
+    std::unique_ptr<StreamPlaces> places;  ///< of a stream over several channels, with ids
+    bool empty() const { return input.empty() && !has_stalled && asked.empty() && !places; }
   };
 
   State state = State::http;
@@ -76,6 +78,7 @@ struct Connection : Endpoint {
     if (!cold) cold = std::make_unique<Cold>();
     return *cold;
   }
+  StreamPlaces* places() const { return cold ? cold->places.get() : nullptr; }
   void trim_cold() {
     if (cold && cold->empty()) cold.reset();
   }

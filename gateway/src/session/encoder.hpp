@@ -1,8 +1,10 @@
 #pragma once
 // From pushes and replies to frames. A variant is one encoding of pushes that some session of the
-// shard wants (a Protocol over WebSocket); each publication is encoded once per variant, whatever
-// the number of sessions. One per shard, its thread only; the scratch space is used again and
-// again.
+// shard wants (a Protocol and what is around its messages); each publication is encoded once per
+// variant, whatever the number of sessions. As server-sent events a push is one event block; the
+// `id:` that a client shows when it comes back is inside (one channel), or a line of each session's
+// own that is sent before the shared block (StreamIds), or absent. One per shard, its thread only;
+// the scratch space is used again and again.
 
 #include <cstdint>
 #include <string>
@@ -13,13 +15,24 @@
 
 namespace peal::gateway {
 
+/// What is around a push's message.
+enum class Framing : std::uint8_t {
+  websocket,
+  sse,            ///< an event without an id
+  sse_positions,  ///< an event whose id is its channel's position
+  sse_tokens,     ///< an event that each session's own id line goes before
+};
+
 class Encoder {
  public:
   static constexpr std::uint8_t kVariantsMax = 8;
 
   /// The variant's number; kVariantsMax when there are too many.
-  std::uint8_t variant_of(Protocol& protocol);
-  Protocol& protocol(std::uint8_t variant) { return *variants_[variant]; }
+  std::uint8_t variant_of(Protocol& protocol, Framing framing = Framing::websocket);
+  Protocol& protocol(std::uint8_t variant) { return *variants_[variant].protocol; }
+  Framing framing(std::uint8_t variant) const { return variants_[variant].framing; }
+  /// Whether its sessions are HTTP responses, which nothing is read from.
+  bool sse(std::uint8_t variant) const { return framing(variant) != Framing::websocket; }
   std::size_t variants() const { return variants_.size(); }
 
   /// Appends one push, framed, to `out`.
@@ -28,11 +41,19 @@ class Encoder {
   FrameRef reply_frame(std::uint8_t variant, std::uint64_t id, const ReplyBody& reply);
 
  private:
+  struct Variant {
+    Protocol* protocol;
+    Framing framing;
+  };
   template <class Write>
   void append_framed(std::string& out, bool text, Write&& write);
 
-  std::vector<Protocol*> variants_;
+  std::vector<Variant> variants_;
   std::string scratch_;
 };
+
+/// Makes what `out` has from `begin` on the data of an event, up to its end: a line break inside is
+/// a new `data:` line, which readers join again.
+void finish_event(std::string& out, std::size_t begin);
 
 }  // namespace peal::gateway

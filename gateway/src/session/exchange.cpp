@@ -30,6 +30,13 @@ void Exchange::upgrade(Protocol& protocol, std::shared_ptr<const Principal> prin
     shard->upgrade(index_, generation_, protocol, std::move(principal), std::move(headers));
 }
 
+void Exchange::stream(Protocol& protocol, std::shared_ptr<const Principal> principal,
+                      HttpHeaders headers, StreamOrder order) {
+  Shard* shard = std::exchange(shard_, nullptr);
+  if (shard != nullptr)
+    shard->stream(index_, generation_, protocol, std::move(principal), headers, order);
+}
+
 bool Exchange::alive() const {
   return shard_ != nullptr && shard_->alive(index_, generation_);
 }

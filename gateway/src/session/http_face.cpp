@@ -67,30 +67,58 @@ void HttpFace::respond(Connection& connection, http::Response response) {
   connections_.resume(connection);
 }
 
-void HttpFace::upgrade(Connection& connection, Protocol& protocol,
-                       std::shared_ptr<const Principal> principal, const HttpHeaders& headers) {
-  if (!connection.http || !connection.http->answer_due) return;
+bool HttpFace::admit_session(Connection& connection, Protocol& protocol, Framing framing) {
+  if (!connection.http || !connection.http->answer_due) return false;
   std::optional<Error> refused = gate_.admit();
   if (draining_) refused = fail(ErrorCode::draining, "this gateway is stopping");
-  const std::uint8_t variant = encoder_.variant_of(protocol);
+  const std::uint8_t variant = encoder_.variant_of(protocol, framing);
   if (variant == Encoder::kVariantsMax)
     refused = fail(ErrorCode::internal_error, "too many protocols");
-  if (refused) {
-    probe_.failed(refused->code);
-    respond(connection, http::problem(*refused));
-    return;
+  if (!refused) {
+    connection.variant = variant;
+    return true;
   }
+  probe_.failed(refused->code);
+  respond(connection, http::problem(*refused));
+  return false;
+}
+
+void HttpFace::become_session(Connection& connection, std::shared_ptr<const Principal> principal) {
+  outgoing_ = std::move(connection.http);
+  connection.state = State::open;
+  connection.principal = std::move(principal);
+  gate_.opened(connection);
+  connections_.resume(connection);
+}
+
+void HttpFace::upgrade(Connection& connection, Protocol& protocol,
+                       std::shared_ptr<const Principal> principal, const HttpHeaders& headers) {
+  if (!admit_session(connection, protocol, Framing::websocket)) return;
   scratch_ = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
   for (const auto& [name, value] : headers)
     scratch_.append(name).append(": ").append(value).append("\r\n");
   scratch_ += "\r\n";
   send(connection, scratch_);
-  outgoing_ = std::move(connection.http);
-  connection.state = State::open;
-  connection.variant = variant;
-  connection.principal = std::move(principal);
-  gate_.opened(connection);
-  connections_.resume(connection);
+  become_session(connection, std::move(principal));
+}
+
+bool HttpFace::stream(Connection& connection, Protocol& protocol,
+                      std::shared_ptr<const Principal> principal, const HttpHeaders& headers,
+                      const StreamOrder& order) {
+  const Framing framing = order.channels.size() == 1 ? Framing::sse_positions
+                          : order.ids                ? Framing::sse_tokens
+                                                     : Framing::sse;
+  if (!admit_session(connection, protocol, framing)) return false;
+  scratch_.clear();
+  http::append_stream_head(scratch_, headers);
+  // Who lost a gateway together comes back spread over two seconds.
+  scratch_ += "retry: " + std::to_string(1000 + connection.index * 619 % 2000) + "\n\n";
+  send(connection, scratch_);
+  // A client that has gone without a word is given up when it leaves bytes unacknowledged this
+  // long, and every ping_interval there are some.
+  connection.transport().give_up_after(limits_.ping_interval + limits_.pong_timeout);
+  become_session(connection, std::move(principal));
+  return true;
 }
 
 void HttpFace::on_timer(Connection& connection) {

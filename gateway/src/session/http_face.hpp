@@ -42,8 +42,15 @@ class HttpFace {
   void respond(Connection& connection, http::Response response);
   void upgrade(Connection& connection, Protocol& protocol,
                std::shared_ptr<const Principal> principal, const HttpHeaders& headers);
+  /// As upgrade, to a session that is an endless response of server-sent events; whether it is one.
+  bool stream(Connection& connection, Protocol& protocol,
+              std::shared_ptr<const Principal> principal, const HttpHeaders& headers,
+              const StreamOrder& order);
 
  private:
+  /// Why no session may be opened now, which is then the answer; else its variant is set.
+  bool admit_session(Connection& connection, Protocol& protocol, Framing framing);
+  void become_session(Connection& connection, std::shared_ptr<const Principal> principal);
   void send(Connection& connection, std::string_view bytes);
 
   Shard& shard_;

@@ -16,6 +16,7 @@
 #include "http/http_machine.hpp"
 #include "peal/gateway/rules.hpp"
 #include "session/protocol.hpp"
+#include "session/stream_order.hpp"
 
 namespace peal::gateway {
 
@@ -40,6 +41,11 @@ class Exchange {
   /// 101 with Upgrade, Connection and `headers` (Sec-WebSocket-Accept among them); from then on the
   /// connection is a session that speaks `protocol`, which must live as long as the service.
   void upgrade(Protocol& protocol, std::shared_ptr<const Principal> principal, HttpHeaders headers);
+
+  /// 200 with an endless body of server-sent events (and `headers`); from then on the connection is
+  /// a session that hears the channels of `order`. `protocol` must live as long as the service.
+  void stream(Protocol& protocol, std::shared_ptr<const Principal> principal, HttpHeaders headers,
+              StreamOrder order);
 
   /// Whether the client is still there.
   bool alive() const;

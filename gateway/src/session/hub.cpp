@@ -182,17 +182,26 @@ void Hub::send_due(Channel& channel, std::span<const bus::Delivery> deliveries) 
     if (channel.variant_members[variant] == 0) continue;
     scratch_.clear();
     std::uint32_t messages = 0;
+    const bool each_alone = encoder_.framing(variant) == Framing::sse_tokens;
     for (std::uint32_t i = first; i != kNone; i = next_due_[i]) {
-      encoder_.append_push(scratch_, variant,
-                           MessagePush{channel.name, &deliveries[i].publication, {}});
+      const MessagePush push{channel.name, &deliveries[i].publication, {}, deliveries[i].epoch};
+      encoder_.append_push(scratch_, variant, push);
       ++messages;
-      if (scratch_.size() < kFrameBytes && next_due_[i] != kNone) continue;
+      if (!each_alone && scratch_.size() < kFrameBytes && next_due_[i] != kNone) continue;
       probe_.encoded(messages);
-      fan_out(channel, variant, FrameRef::make(scratch_, messages));
+      send_frame(channel, variant, FrameRef::make(scratch_, messages), position_after(push));
       scratch_.clear();
       messages = 0;
     }
   }
+}
+
+void Hub::send_frame(Channel& channel, std::uint8_t variant, const FrameRef& frame,
+                     const std::optional<Position>& reached) {
+  if (encoder_.framing(variant) == Framing::sse_tokens)
+    fan_out_with_ids(channel, variant, frame, reached);
+  else
+    fan_out(channel, variant, frame);
 }
 
 void Hub::fan_out(Channel& channel, std::uint8_t variant, const FrameRef& frame) {
@@ -224,8 +233,38 @@ void Hub::push_all(Channel& channel, const Push& push) {
   for (std::uint8_t variant = 0; variant < encoder_.variants(); ++variant) {
     if (channel.variant_members[variant] == 0) continue;
     probe_.encoded(messages);
-    fan_out(channel, variant, encoder_.push_frame(variant, push, messages));
+    send_frame(channel, variant, encoder_.push_frame(variant, push, messages),
+               position_after(push));
   }
+}
+
+void Hub::fan_out_with_ids(Channel& channel, std::uint8_t variant, const FrameRef& frame,
+                           const std::optional<Position>& reached) {
+  std::uint64_t delivered = 0;
+  for (std::size_t i = 0; i < channel.members.size(); ++i) {
+    if (channel.members[i].connection == kNone) continue;
+    Connection& connection = connections_.at(channel.members[i].connection);
+    if (connection.variant != variant) continue;
+    if (reached) append_id(connection, channel.number, *reached);
+    frame->retain();
+    if (outlet_.append(connection, frame.get(), channel.droppable) != SendStatus::dropped)
+      ++delivered;
+  }
+  probe_.delivered(delivered * frame->messages());
+}
+
+void Hub::append_id(Connection& connection, std::uint32_t channel, const Position& position) {
+  StreamPlaces* places = connection.places();
+  if (places == nullptr) return;
+  places->move(channel, position);
+  outlet_.append(connection, places->id_line());
+}
+
+void Hub::push(Connection& connection, std::uint32_t channel, const Push& push) {
+  const std::uint32_t messages = std::holds_alternative<MessagePush>(push) ? 1 : 0;
+  const auto reached = position_after(push);
+  if (reached) append_id(connection, channel, *reached);
+  outlet_.append(connection, encoder_.push_frame(connection.variant, push, messages));
 }
 
 void Hub::list(std::string_view after, std::string_view prefix, std::size_t limit,

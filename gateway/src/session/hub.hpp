@@ -45,6 +45,8 @@ class HubOwner {
   /// `error` null: they are subscribed, and nothing of the channel has gone out to them yet.
   virtual void on_watch_answered(std::uint32_t channel, std::span<const WaitingSubscribe> waiting,
                                  const Error* error) = 0;
+  /// A session that can't ask again by itself (a stream) lost a channel for now.
+  virtual void on_channel_lost(Connection& connection) = 0;
 };
 
 class Hub {
@@ -71,6 +73,12 @@ class Hub {
   /// Where the log of a live recoverable channel stands here.
   std::optional<Position> position(std::uint32_t channel) const;
   void wait(std::uint32_t channel, WaitingSubscribe waiting);
+  /// One push to one session of that channel. Whatever brings a session forward goes through here
+  /// or through `fan_out`: a stream's id line goes before it.
+  void push(Connection& connection, std::uint32_t channel, const Push& push);
+  /// Queues the id line that has to go before an event which brings the session there, if its
+  /// framing has such lines.
+  void append_id(Connection& connection, std::uint32_t channel, const Position& position);
   std::string_view name(std::uint32_t channel) const { return channels_[channel]->name; }
 
   void on_batch(std::span<const bus::Delivery> deliveries);
@@ -118,7 +126,11 @@ class Hub {
   void gather(Channel& channel, std::uint32_t delivery);
   void send_due(Channel& channel, std::span<const bus::Delivery> deliveries);
   void push_all(Channel& channel, const Push& push);
+  void send_frame(Channel& channel, std::uint8_t variant, const FrameRef& frame,
+                  const std::optional<Position>& reached);
   void fan_out(Channel& channel, std::uint8_t variant, const FrameRef& frame);
+  void fan_out_with_ids(Channel& channel, std::uint8_t variant, const FrameRef& frame,
+                        const std::optional<Position>& reached);
   bool only_variant(const Channel& channel, std::uint8_t variant) const {
     return channel.variant_members[variant] == channel.present();
   }

@@ -43,7 +43,10 @@ void Hub::refuse(Channel& channel, const Error& error) {
   const std::vector<WaitingSubscribe> waiting = std::exchange(channel.waiting, {});
   for (std::size_t i = 0; i < channel.members.size(); ++i) {
     if (channel.members[i].connection == kNone) continue;
-    leave(connections_.at(channel.members[i].connection), channel.members[i].slot);
+    Connection& connection = connections_.at(channel.members[i].connection);
+    leave(connection, channel.members[i].slot);
+    if (channel.live && error.temporary() && encoder_.sse(connection.variant))
+      owner_.on_channel_lost(connection);
   }
   owner_.on_watch_answered(channel.number, waiting, &error);
 }
@@ -100,11 +103,11 @@ void Hub::deliver_page(Channel& channel, const bus::Page& page) {
     std::optional<Offset> after;
     if (publication.offset > expected) after = Offset{publication.offset.value - 1};
     channel.feed->advance(publication.offset);
-    push_all(channel, MessagePush{channel.name, &publication, after});
+    push_all(channel, MessagePush{channel.name, &publication, after, channel.feed->epoch()});
   }
   if (page.to >= channel.feed->next()) {
     channel.feed->advance(page.to);
-    push_all(channel, PositionPush{channel.name, page.to});
+    push_all(channel, PositionPush{channel.name, page.to, channel.feed->epoch()});
   }
 }
 

@@ -111,6 +111,21 @@ void append_limits(std::string& out, std::string_view limits_json) {
   out += limits_json.empty() ? std::string_view("{}") : limits_json;
 }
 
+/// What follows `"channel":` in a subscribe result, and in the event that is one.
+void append_subscribed(std::string& out, const SubscribeResult& result) {
+  append_json_string(out, result.channel);
+  if (result.position) {
+    out += ',';
+    append_position(out, *result.position);
+  }
+  if (result.recovered) out += *result.recovered ? R"(,"recovered":true)" : R"(,"recovered":false)";
+  if (result.recovered || !result.publications.empty()) {
+    out += ',';
+    append_publications(out, result.publications);
+  }
+  out += '}';
+}
+
 /// Writes `"result":…` or `"error":{…}`.
 struct ReplyWriter {
   std::string& out;
@@ -128,18 +143,7 @@ struct ReplyWriter {
   }
   void operator()(const SubscribeResult& result) const {
     out += R"("result":{"channel":)";
-    append_json_string(out, result.channel);
-    if (result.position) {
-      out += ',';
-      append_position(out, *result.position);
-    }
-    if (result.recovered)
-      out += *result.recovered ? R"(,"recovered":true)" : R"(,"recovered":false)";
-    if (result.recovered || !result.publications.empty()) {
-      out += ',';
-      append_publications(out, result.publications);
-    }
-    out += '}';
+    append_subscribed(out, result);
   }
   void operator()(const UnsubscribeResult& result) const {
     out += R"("result":{"channel":)";
@@ -189,6 +193,17 @@ struct ReplyWriter {
 struct PushWriter {
   std::string& out;
 
+  void operator()(const SubscribedPush& push) const {
+    out += R"({"event":"subscribed","channel":)";
+    append_subscribed(out, *push.result);
+  }
+  void operator()(const ClosedPush& push) const {
+    out += R"({"event":"closed","code":)";
+    append_number(out, static_cast<std::uint64_t>(push.code));
+    out += R"(,"message":)";
+    append_json_string(out, push.reason);
+    out += info(push.code).may_reconnect ? R"(,"reconnect":true})" : R"(,"reconnect":false})";
+  }
   void operator()(const MessagePush& push) const {
     open("message", push.channel);
     if (push.publication->offset.value != 0) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "peal/bus/bus_port.hpp"
+#include "peal/proto/close_code.hpp"
 #include "peal/proto/position.hpp"
 #include "peal/proto/publication.hpp"
 #include "peal/proto/result.hpp"
@@ -81,14 +82,22 @@ struct PingResult {};
 using ReplyBody = std::variant<ConnectResult, SubscribeResult, UnsubscribeResult, PublishResult,
                                HistoryResult, PingResult, Error>;
 
+/// The subscribe result of a session that sends no commands (SSE).
+struct SubscribedPush {
+  const SubscribeResult* result = nullptr;
+  /// Where the session stands once it has read it: the end of the page inside, when more follow.
+  std::optional<Position> reached{};
+};
 struct MessagePush {
   std::string_view channel;
   const PublicationView* publication = nullptr;  ///< offset 0: ephemeral
-  std::optional<Offset> after;
+  std::optional<Offset> after{};
+  Epoch epoch{};  ///< counts only when the publication has an offset
 };
 struct PositionPush {
   std::string_view channel;
   Offset offset;
+  Epoch epoch{};
 };
 struct ResetPush {
   std::string_view channel;
@@ -102,8 +111,16 @@ struct HeartbeatPush {};
 struct ErrorPush {
   const Error* error;
 };
-using Push =
-    std::variant<MessagePush, PositionPush, ResetPush, UnsubscribedPush, HeartbeatPush, ErrorPush>;
+/// The last words to a session that has no Close frame.
+struct ClosedPush {
+  CloseCode code;
+  std::string_view reason;
+};
+using Push = std::variant<SubscribedPush, MessagePush, PositionPush, ResetPush, UnsubscribedPush,
+                          HeartbeatPush, ErrorPush, ClosedPush>;
+
+/// Where a session stands in the push's channel once it has read it; none: where it stood before.
+std::optional<Position> position_after(const Push& push);
 
 class Protocol {
  public:

@@ -251,7 +251,7 @@ void Sessions::ask_for(Connection& connection, std::optional<std::uint64_t> id,
     if (answer)
       allowed(*session, std::move(*answer));
     else
-      fail_command(*session, id, answer.error());
+      fail_command(*session, id, answer.error(), name);
     answered(*session);
   });
 }

@@ -33,11 +33,16 @@ void Sessions::opened(Connection& connection) {
 }
 
 bool Sessions::paused(const Connection& connection) const {
+  if (encoder_.sse(connection.variant)) return false;
   return connection.unanswered >= config_.limits.commands_pending_max ||
          (connection.cold && connection.cold->has_stalled);
 }
 
 void Sessions::on_input(Connection& connection, std::span<char>& input) {
+  if (encoder_.sse(connection.variant)) {
+    input = {};  // nothing is asked of a stream any more
+    return;
+  }
   while (!input.empty() && connection.state != State::dead &&
          connection.state != State::lingering) {
     if (connection.state == State::open && paused(connection)) {
@@ -107,6 +112,7 @@ void Sessions::control(Connection& connection, Opcode opcode, std::string_view p
 }
 
 void Sessions::on_timer(Connection& connection) {
+  if (encoder_.sse(connection.variant)) return beat(connection);
   const Limits& limits = config_.limits;
   const bool heard = connection.heard;
   connection.heard = false;
@@ -129,6 +135,7 @@ void Sessions::on_timer(Connection& connection) {
 void Sessions::close(Connection& connection, CloseCode code, std::string_view reason) {
   if (connection.state != State::open) return;
   probe_.closed(code);
+  if (encoder_.sse(connection.variant)) return end_stream(connection, code, reason);
   // What has not begun to leave is dropped: the client comes back and catches up, or must not.
   if (code == CloseCode::slow_consumer) connections_.outlet().drop_unsent(connection);
   std::string frame;
@@ -186,7 +193,9 @@ SessionInfo Sessions::info_of(Connection& connection) {
   info.id = id_of(connection);
   info.user = connection.principal->user;
   info.peer = peer_address(connection.fd);
-  info.protocol = encoder_.protocol(connection.variant).subprotocol();
+  info.protocol = encoder_.sse(connection.variant)
+                      ? std::string_view("sse")
+                      : encoder_.protocol(connection.variant).subprotocol();
   info.subscriptions = connection.subscriptions.size();
   info.queued_bytes = connection.outbox.bytes();
   info.commands_unanswered = connection.unanswered;

@@ -28,6 +28,7 @@
 #include "session/hub.hpp"
 #include "session/mailbox.hpp"
 #include "session/shard.hpp"
+#include "session/stream_order.hpp"
 
 namespace peal::gateway {
 
@@ -52,6 +53,8 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
 
   // A connection's machine while it is a session.
   void opened(Connection& connection);
+  /// Subscribes a session that is a response (SSE) to what was asked for.
+  void open_stream(Connection& connection, const StreamOrder& order);
   void on_input(Connection& connection, std::span<char>& input);
   void on_resumed(Connection& connection);
   void on_timer(Connection& connection);
@@ -82,6 +85,7 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   // HubOwner
   void on_watch_answered(std::uint32_t channel, std::span<const WaitingSubscribe> waiting,
                          const Error* error) override;
+  void on_channel_lost(Connection& connection) override;
   // SessionCloser
   void close_session(std::uint32_t index, std::uint32_t generation, CloseCode code,
                      std::string_view reason) override;
@@ -134,7 +138,14 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   void answered(Connection& connection);
 
   void reply(Connection& connection, std::optional<std::uint64_t> id, const ReplyBody& body);
-  void fail_command(Connection& connection, std::optional<std::uint64_t> id, const Error& error);
+  /// `channel`: of a subscribe, which a stream asks for without an id.
+  void fail_command(Connection& connection, std::optional<std::uint64_t> id, const Error& error,
+                    std::string_view channel = {});
+  void stream_subscribed(Connection& connection, std::uint32_t channel,
+                         const SubscribeResult& result);
+  void refuse_stream(Connection& connection, std::string_view channel, const Error& error);
+  void end_stream(Connection& connection, CloseCode code, std::string_view reason);
+  void beat(Connection& connection);
   void control(Connection& connection, websocket::Opcode opcode, std::string_view payload);
 
   /// Asks a hook; `then` comes once, on this thread, with what it said or hook_failed.
@@ -163,6 +174,7 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> doomed_;
   Command command_;  ///< used again and again
   std::size_t count_ = 0;
+  FrameRef heartbeat_;  ///< of streams: an empty comment
   const websocket::DecoderLimits decoder_limits_;
 };
 

@@ -65,6 +65,9 @@ class Shard {
   virtual void respond(std::uint32_t index, std::uint32_t generation, http::Response response) = 0;
   virtual void upgrade(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
                        std::shared_ptr<const Principal> principal, HttpHeaders headers) = 0;
+  virtual void stream(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
+                      std::shared_ptr<const Principal> principal, const HttpHeaders& headers,
+                      const StreamOrder& order) = 0;
   virtual bool alive(std::uint32_t index, std::uint32_t generation) const = 0;
   virtual std::string peer(std::uint32_t index, std::uint32_t generation) const = 0;
 };

@@ -224,6 +224,15 @@ void ShardThread::upgrade(std::uint32_t index, std::uint32_t generation, Protoco
     http_.upgrade(*connection, protocol, std::move(principal), headers);
 }
 
+void ShardThread::stream(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
+                         std::shared_ptr<const Principal> principal, const HttpHeaders& headers,
+                         const StreamOrder& order) {
+  Connection* connection = connections_.find(index, generation);
+  if (connection != nullptr &&
+      http_.stream(*connection, protocol, std::move(principal), headers, order))
+    sessions_.open_stream(*connection, order);
+}
+
 bool ShardThread::alive(std::uint32_t index, std::uint32_t generation) const {
   Connection* connection = const_cast<ShardThread*>(this)->connections_.find(index, generation);
   return connection != nullptr && !connection->peer_ended;

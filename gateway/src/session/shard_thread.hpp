@@ -64,6 +64,9 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   void respond(std::uint32_t index, std::uint32_t generation, http::Response response) override;
   void upgrade(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
                std::shared_ptr<const Principal> principal, HttpHeaders headers) override;
+  void stream(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
+              std::shared_ptr<const Principal> principal, const HttpHeaders& headers,
+              const StreamOrder& order) override;
   bool alive(std::uint32_t index, std::uint32_t generation) const override;
   std::string peer(std::uint32_t index, std::uint32_t generation) const override;
   // ConnectionOwner
