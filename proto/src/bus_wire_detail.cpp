@@ -127,14 +127,76 @@ void encode_request(std::string& out, const bus::PublishRequest& request) {
     writer.number(23, request.previous->minor);
   }
   writer.text(24, request.idempotency_key);
+  writer.number(25, static_cast<std::uint64_t>(request.expect_value));
+  if (request.expect_end) writer.always_number(26, *request.expect_end);
+  writer.number(27, request.replace ? 1 : 0);
+  if (request.place) {
+    writer.text(28, request.place->epoch.view());
+    writer.number(29, request.place->offset.value);
+    if (request.place_floor) writer.always_number(30, request.place_floor->value);
+  }
   encode_attributes(out, request.publication);
 }
+
+namespace {
+
+struct Epochs {
+  std::optional<Epoch> expect;
+  std::optional<Epoch> place;
+};
+
+bool decode_position(const DetailField& field, std::uint32_t epoch_field,
+                     std::optional<Epoch>& epoch, std::optional<Position>& position) {
+  if (!position) position.emplace();
+  if (field.id == epoch_field) {
+    if (!read_epoch(epoch, field)) return false;
+    position->epoch = *epoch;
+    return true;
+  }
+  position->offset = {field.number};
+  return fits_offset(field.number);
+}
+
+/// A condition of a publish: fields 20 to 30. False: broken.
+bool decode_condition(const DetailField& field, bus::PublishRequest& request, Epochs& epochs) {
+  switch (field.id) {
+    case 20:
+    case 21:
+      return decode_position(field, 20, epochs.expect, request.expect);
+    case 22:
+    case 23:
+      if (!request.previous) request.previous.emplace();
+      (field.id == 22 ? request.previous->major : request.previous->minor) = field.number;
+      return true;
+    case 24:
+      request.idempotency_key = field.text;
+      return true;
+    case 25:
+      if (field.number > 2) return false;
+      request.expect_value = static_cast<bus::ExpectValue>(field.number);
+      return true;
+    case 26:
+      request.expect_end = field.number;
+      return true;
+    case 27:
+      request.replace = field.number != 0;
+      return true;
+    case 28:
+    case 29:
+      return decode_position(field, 28, epochs.place, request.place);
+    default:
+      request.place_floor = Offset{field.number};
+      return fits_offset(field.number);
+  }
+}
+
+}  // namespace
 
 bool decode_request(std::string_view detail, bus::PublishRequest& request) {
   PublicationView& p = request.publication;
   DetailReader reader(detail);
   DetailField field;
-  std::optional<Epoch> expect_epoch;
+  Epochs epochs;
   while (reader.next(field)) {
     switch (field.id) {
       case 1:
@@ -162,34 +224,19 @@ bool decode_request(std::string_view detail, bus::PublishRequest& request) {
       case 8:
         p.origin = field.text;
         break;
-      case 20:
-        if (!read_epoch(expect_epoch, field)) return false;
-        if (!request.expect) request.expect.emplace();
-        request.expect->epoch = *expect_epoch;
-        break;
-      case 21:
-        if (!fits_offset(field.number)) return false;
-        if (!request.expect) request.expect.emplace();
-        request.expect->offset = {field.number};
-        break;
-      case 22:
-        if (!request.previous) request.previous.emplace();
-        request.previous->major = field.number;
-        break;
-      case 23:
-        if (!request.previous) request.previous.emplace();
-        request.previous->minor = field.number;
-        break;
-      case 24:
-        request.idempotency_key = field.text;
-        break;
       default:
-        // From the first unknown field to the end: what is known in there is repeated, not changed.
-        if (p.unknown_fields.empty()) p.unknown_fields = detail.substr(field.start);
+        if (field.id >= 20 && field.id <= 30) {
+          if (!decode_condition(field, request, epochs)) return false;
+        } else if (p.unknown_fields.empty()) {
+          // From the first unknown field to the end: what is known in there is repeated, not
+          // changed.
+          p.unknown_fields = detail.substr(field.start);
+        }
     }
   }
-  const bool half_expectation = request.expect && !expect_epoch;
-  return !reader.broken() && !half_expectation;
+  const bool half = (request.expect && !epochs.expect) || (request.place && !epochs.place);
+  const bool floor_alone = request.place_floor && !request.place;
+  return !reader.broken() && !half && !floor_alone;
 }
 
 void encode_read(std::string& out, const bus::ReadRequest& request) {
@@ -209,7 +256,7 @@ bool decode_read(std::string_view detail, bus::ReadRequest& request) {
   while (reader.next(field)) {
     switch (field.id) {
       case 1:
-        if (field.number > 2) return false;
+        if (field.number > 3) return false;
         request.mode = static_cast<bus::ReadRequest::Mode>(field.number);
         break;
       case 2:
@@ -293,6 +340,7 @@ void encode_outcome(std::string& out, const bus::Published& outcome) {
     writer.number(6, outcome.last->minor);
   }
   write_error(writer, 7, outcome.error);
+  writer.number(9, outcome.end_byte);
 }
 
 bool decode_outcome(std::string_view detail, bus::Published& outcome) {
@@ -329,6 +377,9 @@ bool decode_outcome(std::string_view detail, bus::Published& outcome) {
       case 8:
         read_error_message(outcome.error, field.text);
         break;
+      case 9:
+        outcome.end_byte = field.number;
+        break;
       default:
         break;
     }
@@ -347,6 +398,8 @@ void encode_page(std::string& out, const bus::Page& page) {
   writer.number(5, page.to.value);
   writer.number(6, page.publications.size());
   write_error(writer, 7, page.error);
+  writer.number(9, page.first_byte);
+  writer.number(10, page.end_byte);
 }
 
 bool decode_page(std::string_view detail, bus::Page& page, std::uint64_t& count) {
@@ -380,6 +433,12 @@ bool decode_page(std::string_view detail, bus::Page& page, std::uint64_t& count)
         break;
       case 8:
         read_error_message(page.error, field.text);
+        break;
+      case 9:
+        page.first_byte = field.number;
+        break;
+      case 10:
+        page.end_byte = field.number;
         break;
       default:
         break;

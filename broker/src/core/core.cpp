@@ -20,6 +20,12 @@ Error name_invalid() {
               "a channel name is 1 to 255 bytes of UTF-8 without control characters");
 }
 
+bool needs_a_log(const bus::PublishRequest& request) {
+  return request.expect || request.previous || request.expect_end || request.replace ||
+         request.place || request.expect_value != bus::ExpectValue::any ||
+         !request.idempotency_key.empty();
+}
+
 }  // namespace
 
 struct Core::Impl final : LogStoreSink {
@@ -252,10 +258,10 @@ void Core::Impl::publish(PeerId peer, const bus::PublishRequest& request, TimePo
 
 void Core::Impl::publish_ephemeral(PeerId peer, const bus::PublishRequest& request,
                                    std::span<const Target> targets) {
-  if (request.expect || request.previous || !request.idempotency_key.empty()) [[unlikely]] {
+  if (needs_a_log(request)) [[unlikely]] {
     return refuse_publish(peer, request.id,
                           fail(ErrorCode::not_recoverable,
-                               "the channel keeps no log, so expect, previous and "
+                               "the channel keeps no log, so expectations, previous, replace and "
                                "Idempotency-Key cannot be honoured"));
   }
   if (!targets.empty()) {

@@ -10,9 +10,11 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "peal/broker/core.hpp"
+#include "peal/broker/log_store.hpp"
 
 namespace peal::broker {
+
+class LogJournal;
 
 class IdempotencyKeys {
  public:
@@ -25,10 +27,14 @@ class IdempotencyKeys {
   static std::uint64_t hash(const PublicationView& publication);
 
   std::optional<Known> find(std::string_view key) const;
-  void remember(std::string_view key, const Known& known, std::size_t most, TimePoint now);
-  void expire(std::chrono::seconds ttl, TimePoint now);
+  /// `journal` may be null.
+  void remember(std::string_view key, const Known& known, std::size_t most, TimePoint now,
+                LogJournal* journal);
+  void expire(std::chrono::seconds ttl, TimePoint now, LogJournal* journal);
   std::size_t size() const { return keys_.size(); }
-  std::size_t bytes() const { return bytes_; }
+  bool empty() const { return keys_.empty(); }
+  /// What it takes from memory, roughly.
+  std::size_t bytes() const { return sizeof *this + 640 + bytes_; }
 
  private:
   struct Entry {
@@ -37,7 +43,7 @@ class IdempotencyKeys {
     TimePoint since;
   };
 
-  void forget_first();
+  void forget_first(LogJournal* journal);
 
   std::deque<Entry> entries_;  ///< in the order of remembering; addresses are stable
   std::unordered_map<std::string_view, const Entry*> keys_;

@@ -36,7 +36,7 @@ Epoch MemoryLogStore::new_epoch() {
 }
 
 std::unique_ptr<Log> MemoryLogStore::make_log(std::string_view channel) {
-  return std::make_unique<Log>(new_epoch(), options_of_(channel), limits_);
+  return std::make_unique<Log>(new_epoch(), options_.intern(options_of_(channel)), limits_);
 }
 
 MemoryLogStore::Entries::iterator MemoryLogStore::at(std::string_view channel, TimePoint now) {
@@ -118,8 +118,15 @@ void MemoryLogStore::unwatch(LogId log, TimePoint now) {
 
 void MemoryLogStore::append(PeerId peer, const bus::PublishRequest& request, TimePoint now) {
   const auto entry = at(request.channel, now);
-  const bus::Published outcome = entry->log->append(request, now);
+  const Epoch before = entry->log->epoch();
+  const auto fresh = request.replace ? std::optional(new_epoch()) : std::nullopt;
+  const bus::Published outcome = entry->log->append(request, now, fresh);
   const bool appended = outcome.status == bus::Published::Status::ok && !outcome.duplicate;
+  const bool begun = entry->log->epoch() != before;
+  if (begun) ++epochs_ended_;
+  if (begun && entry->watched_as != kUnwatched) {
+    sink_.on_reset(entry->watched_as, entry->log->before_last());
+  }
   if (appended && entry->watched_as != kUnwatched) {
     PublicationView publication = request.publication;
     publication.offset = outcome.position->offset;

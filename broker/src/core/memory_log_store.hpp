@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/log.hpp"
+#include "core/options_table.hpp"
 #include "peal/broker/log_store.hpp"
 
 namespace peal::broker {
@@ -52,6 +53,7 @@ class MemoryLogStore final : public LogStore {
   const Limits limits_;
   const RandomSource random_;
 
+  OptionsTable options_;
   Entries unwatched_;  ///< the least recently used first
   Entries watched_;    ///< the least recently watched first
   std::unordered_map<std::string_view, Entries::iterator> by_name_;

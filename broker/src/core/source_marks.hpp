@@ -10,10 +10,12 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "peal/broker/core.hpp"
+#include "peal/broker/log_store.hpp"
 #include "peal/proto/publication.hpp"
 
 namespace peal::broker {
+
+class LogJournal;
 
 class SourceMarks {
  public:
@@ -23,10 +25,14 @@ class SourceMarks {
   };
 
   std::optional<Mark> find(std::string_view source) const;
-  void set(std::string_view source, const Mark& mark, std::size_t most, TimePoint now);
-  void expire(std::chrono::seconds ttl, TimePoint now);
+  /// `journal` may be null. Set in the order of use, and by nobody else.
+  void set(std::string_view source, const Mark& mark, std::size_t most, TimePoint now,
+           LogJournal* journal);
+  void expire(std::chrono::seconds ttl, TimePoint now, LogJournal* journal);
   std::size_t size() const { return marks_.size(); }
-  std::size_t bytes() const { return bytes_; }
+  bool empty() const { return marks_.empty(); }
+  /// What it takes from memory, roughly.
+  std::size_t bytes() const { return sizeof *this + bytes_; }
 
  private:
   struct Entry {
@@ -36,7 +42,7 @@ class SourceMarks {
   };
   using Entries = std::list<Entry>;  ///< the least recently used first
 
-  void forget_first();
+  void forget_first(LogJournal* journal);
 
   Entries entries_;
   std::unordered_map<std::string_view, Entries::iterator> marks_;

@@ -27,7 +27,7 @@ class History {
   explicit History(std::uint64_t seed)
       : random_(seed),
         limits_(limits()),
-        log_(kEpoch, options(), limits_),
+        log_(kEpoch, choose_options(), limits_),
         model_(kEpoch, options_, limits_) {}
 
   void run() {
@@ -51,7 +51,7 @@ class History {
  private:
   std::uint64_t pick(std::uint64_t below) { return random_() % below; }
 
-  ChannelOptions options() {
+  const ChannelOptions& choose_options() {
     options_.recoverable = true;
     options_.history_length_max = pick(3) == 0 ? 1000 : pick(30);
     options_.history_bytes_max = pick(3) == 0 ? 100'000 : 50 + pick(500);

@@ -1,51 +1,15 @@
 #include "core/log.hpp"
 
-#include <gtest/gtest.h>
+#include "log_fixture.hpp"
 
 namespace peal::broker {
 namespace {
 
-using Mode = bus::ReadRequest::Mode;
-using Status = bus::Published::Status;
-const Epoch kEpoch = *Epoch::parse("Epoch001");
+using test::kEpoch;
 
-class LogTest : public testing::Test {
+class LogTest : public test::LogFixture {
  protected:
-  static ChannelOptions options(std::size_t length) {
-    ChannelOptions options;
-    options.recoverable = true;
-    options.history_length_max = length;
-    options.history_age_max = std::chrono::seconds(10);
-    return options;
-  }
-  static bus::PublishRequest request(std::string_view payload, std::string_view key = {}) {
-    bus::PublishRequest made;
-    made.publication.payload = payload;
-    made.publication.key = key;
-    return made;
-  }
-  bus::Published append(std::string_view payload, std::string_view key = {}) {
-    return log.append(request(payload, key), now);
-  }
-  std::string read(Mode mode, std::uint64_t after, std::size_t limit = 100,
-                   std::size_t bytes = 1000) {
-    bus::ReadRequest wanted;
-    wanted.mode = mode;
-    wanted.after = {after};
-    wanted.limit = limit;
-    wanted.bytes = bytes;
-    page = log.read(wanted, publications, now);
-    std::string text;
-    for (const auto& publication : page.publications)
-      text += publication.payload;
-    return text + ' ' + std::to_string(page.after.value) + ".." + std::to_string(page.to.value);
-  }
-
-  Limits limits;
-  TimePoint now{std::chrono::hours(1)};
-  Log log{kEpoch, options(5), limits};
-  bus::Page page;
-  std::vector<PublicationView> publications;
+  LogTest() : LogFixture(keeping(5)) {}
 };
 
 TEST_F(LogTest, OffsetsCountFromOneWithinTheEpoch) {
@@ -137,7 +101,7 @@ TEST_F(LogTest, AgedPublicationsGoByThemselvesAndThePositionStays) {
 }
 
 TEST_F(LogTest, APublicationTooLargeToKeepStillHasItsPosition) {
-  ChannelOptions tiny = options(5);
+  ChannelOptions tiny = keeping(5);
   tiny.history_bytes_max = 3;
   Log small(kEpoch, tiny, limits);
   EXPECT_EQ(small.append(request("large"), now).position, (Position{kEpoch, {1}}));

@@ -22,6 +22,7 @@ struct ChannelOptions {
   bool presence = false;
   /// Tell kOccupancyChannel when the first session comes and after the last one has gone.
   bool occupancy = false;
+  friend bool operator==(const ChannelOptions&, const ChannelOptions&) = default;
 };
 
 /// Where {"event":"occupied"|"vacated","channel":…} is published, for backends.

@@ -42,8 +42,12 @@ struct PublishRequest {
   /// Begin a new epoch, with this as its only publication. Expectations are of the old one.
   bool replace = false;
   /// Restoring a log, from trusted sides only: append exactly there. The log must be in that epoch
-  /// and below that offset, or have nothing yet.
+  /// and below that offset, or have nothing yet. With it, `expect_end` is where its payload begins
+  /// in the bytes of the log (none: where they end now).
   std::optional<Position> place;
+  /// With `place`: the log's floor, at least; what is missing above it needs no telling. None: what
+  /// is missing raises the floor. At the offset of `place` itself: only the position is restored.
+  std::optional<Offset> place_floor;
   std::optional<Sequence>
       previous;  ///< append only if this is the sequence remembered of the source
   std::string_view idempotency_key;
