@@ -21,6 +21,13 @@ bool form_type(std::string_view type) {
   return equal_ignoring_case(type, "application/x-www-form-urlencoded");
 }
 
+/// JSON, but of a kind that its reader must know: it keeps its type.
+bool suffixed_json_type(std::string_view type) {
+  constexpr std::string_view kSuffix = "+json";
+  return type.size() > kSuffix.size() &&
+         equal_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix);
+}
+
 }  // namespace
 
 std::string_view media_type(std::string_view content_type) {
@@ -28,7 +35,7 @@ std::string_view media_type(std::string_view content_type) {
 }
 
 bool json_type(std::string_view type) {
-  return type.empty() || equal_ignoring_case(type, "application/json") || type.ends_with("+json");
+  return type.empty() || equal_ignoring_case(type, "application/json") || suffixed_json_type(type);
 }
 
 std::optional<Error> read_content(const Request& request, const Limits& limits, JsonReader& reader,
@@ -45,13 +52,13 @@ std::optional<Error> read_content(const Request& request, const Limits& limits, 
   }
   publication.payload = request.body;
   const std::string_view type = media_type(content_type);
-  if (json_type(type) || form_type(type)) {
+  const bool json = json_type(type);
+  if (json || form_type(type)) {
     const auto valid = reader.validate(request.body, limits.json_depth_max);
-    if (valid.has_error() && json_type(type)) return valid.error();
-    if (valid.has_error()) publication.type = content_type;
-  } else {
-    publication.type = content_type;
+    if (valid.has_error() && json) return valid.error();
+    if (!valid.has_error() && !suffixed_json_type(type)) return std::nullopt;
   }
+  publication.type = content_type;
   return std::nullopt;
 }
 

@@ -36,6 +36,7 @@ struct Call {
   Exchange exchange;
   std::shared_ptr<const Principal> principal{};
   std::string cors_origin{};  ///< empty: no CORS headers
+  std::string target{};       ///< the request's path and query, as sent
 };
 
 /// What a path takes, for Allow and for a browser's question before a cross-origin request.

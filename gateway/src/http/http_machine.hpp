@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "peal/proto/limits.hpp"
+#include "peal/proto/position.hpp"
 #include "peal/proto/result.hpp"
 
 namespace peal::gateway::http {
@@ -66,7 +67,7 @@ void append_response(std::string& out, const Response& response, bool keep_alive
 /// The head of a response of server-sent events, which ends with its connection.
 void append_stream_head(std::string& out,
                         const std::vector<std::pair<std::string, std::string>>& headers);
-/// application/problem+json (RFC 9457).
-Response problem(const Error& error);
+/// application/problem+json (RFC 9457); `position` is where the log is that didn't match.
+Response problem(const Error& error, const std::optional<Position>& position = {});
 
 }  // namespace peal::gateway::http

@@ -11,4 +11,7 @@ namespace peal::gateway::http {
 /// isn't there, or can't be decoded.
 std::optional<std::string> query_value(std::string_view query, std::string_view name);
 
+/// Whether there is such a name, whatever its value.
+bool query_has(std::string_view query, std::string_view name);
+
 }  // namespace peal::gateway::http

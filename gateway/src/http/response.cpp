@@ -89,7 +89,7 @@ void append_stream_head(std::string& out,
   out += "\r\n";
 }
 
-Response problem(const Error& error) {
+Response problem(const Error& error, const std::optional<Position>& position) {
   const ErrorInfo& about = info(error.code);
   Response response;
   response.status = about.http_status;
@@ -101,7 +101,13 @@ Response problem(const Error& error) {
   append_json_string(response.body, about.name);
   response.body += R"(,"detail":)";
   append_json_string(response.body, error.message);
-  response.body += about.temporary ? R"(,"temporary":true})" : R"(,"temporary":false})";
+  response.body += about.temporary ? R"(,"temporary":true)" : R"(,"temporary":false)";
+  if (position) {
+    response.body += R"(,"epoch":")";
+    response.body += position->epoch.view();
+    response.body += R"(","offset":)" + std::to_string(position->offset.value);
+  }
+  response.body += '}';
   if (about.http_status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (about.http_status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;

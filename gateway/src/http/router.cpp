@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "http/channel_page.hpp"
 #include "http/handshake.hpp"
 #include "peal/proto/channel_name.hpp"
 
@@ -47,6 +48,11 @@ void Router::handle(const Request& request, Exchange exchange) {
 
 void Router::page(const Request& request, Call call) {
   const StaticFiles* files = desk_.shared().files.get();
+  if (request.path == kChannelScriptPath && (files == nullptr || !files->has(request.path))) {
+    desk_.probe().requested(HttpProbe::Face::page);
+    if (!desk_.turned_away(request, call, kPageMethods)) desk_.answer(call, channel_script());
+    return;
+  }
   if (files == nullptr || !files->has(request.path)) {
     desk_.probe().requested(HttpProbe::Face::other);
     return desk_.refuse(call, fail(ErrorCode::not_found, "nothing is at this path"));

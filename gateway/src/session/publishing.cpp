@@ -12,6 +12,9 @@ struct Sessions::OwnedPublish {
       : channel(request.channel),
         publication(copy_of(request.publication)),
         expect(request.expect),
+        expect_value(request.expect_value),
+        expect_end(request.expect_end),
+        replace(request.replace),
         previous(request.previous),
         idempotency_key(request.idempotency_key) {}
   bus::PublishRequest request() const {
@@ -19,6 +22,9 @@ struct Sessions::OwnedPublish {
     made.channel = channel;
     made.publication = view_of(publication);
     made.expect = expect;
+    made.expect_value = expect_value;
+    made.expect_end = expect_end;
+    made.replace = replace;
     made.previous = previous;
     made.idempotency_key = idempotency_key;
     return made;
@@ -26,6 +32,9 @@ struct Sessions::OwnedPublish {
   std::string channel;
   Publication publication;
   std::optional<Position> expect;
+  bus::ExpectValue expect_value;
+  std::optional<std::uint64_t> expect_end;
+  bool replace;
   std::optional<Sequence> previous;
   std::string idempotency_key;
 };
