@@ -6,7 +6,8 @@
 //                            driver_name);
 //
 // Nodes are shards: each has its own thread and port. Whether they sit on one bus or on several
-// that meet at a broker is the driver's business. Channels that begin with "log:" are recoverable.
+// that meet at a broker is the driver's business. Channels that begin with "log:" are recoverable,
+// "log:compact" keep the last of each key, "log:full" refuse a third publication.
 
 #include <gtest/gtest.h>
 

@@ -115,6 +115,103 @@ TEST_P(BusSuite, ConditionsSequencesAndKeysAreKept) {
   EXPECT_EQ(first.position->offset, Offset{4});
 }
 
+TEST_P(BusSuite, AValueIsCreatedOnceAndReplacedInANewEpochThatWatchersAreTold) {
+  start(2);
+  PublishRequest create = publish_request("log:value", "one");
+  create.expect_value = ExpectValue::absent;
+  const auto created = publish_and_wait(0, create);
+  EXPECT_EQ(created.end_byte, 3U);
+  EXPECT_EQ(publish_and_wait(1, create).error->code, ErrorCode::expectation_failed);
+  watch_and_wait(1, {0, 1}, "log:value");
+  PublishRequest replace = publish_request("log:value", "other");
+  replace.expect = created.position;
+  replace.expect_value = ExpectValue::present;
+  replace.expect_end = 3;
+  replace.replace = true;
+  const auto replaced = publish_and_wait(0, replace);
+  ASSERT_TRUE(replaced.position);
+  EXPECT_NE(replaced.position->epoch, created.position->epoch);
+  EXPECT_EQ(replaced.position->offset, Offset{1});
+  EXPECT_EQ(replaced.end_byte, 5U);
+  ASSERT_TRUE(node(1).heard([](const RecordingSink& sink) { return sink.heard.size() == 1; }));
+  node(1).with([&](auto&, RecordingSink& sink) {
+    EXPECT_EQ(sink.heads.back().head, (Head{replaced.position->epoch, {0}, {0}}));
+    EXPECT_EQ(sink.heard[0].epoch, replaced.position->epoch);
+    EXPECT_EQ(sink.heard[0].publication.offset, Offset{1});
+  });
+  const auto stale = publish_and_wait(1, replace);
+  EXPECT_EQ(stale.error->code, ErrorCode::expectation_failed);
+  EXPECT_EQ(stale.position, replaced.position);
+}
+
+TEST_P(BusSuite, BytesAreAppendedAtTheEndAndReadInPieces) {
+  start(2);
+  const auto append = [&](std::size_t i, std::uint64_t end, std::string_view bytes) {
+    PublishRequest request = publish_request("log:bytes", bytes);
+    request.expect_end = end;
+    return publish_and_wait(i, request);
+  };
+  EXPECT_EQ(append(0, 0, "abc").end_byte, 3U);
+  EXPECT_EQ(append(1, 3, "defgh").end_byte, 8U);
+  const auto late = append(0, 3, "xyz");
+  EXPECT_EQ(late.error->code, ErrorCode::expectation_failed);
+  EXPECT_EQ(late.end_byte, 8U);
+  std::vector<Publication> pieces;
+  ReadRequest read;
+  read.channel = "log:bytes";
+  read.mode = ReadRequest::Mode::bytes;
+  read.after = {2};
+  read.bytes = 3;
+  const Page page = read_and_wait(1, read, pieces);
+  ASSERT_EQ(pieces.size(), 2U);
+  EXPECT_EQ(pieces[0].payload, "c");
+  EXPECT_EQ(pieces[1].payload, "de");
+  EXPECT_EQ(page.first_byte, 2U);
+  EXPECT_EQ(page.end_byte, 8U);
+  read.after = {9};
+  EXPECT_EQ(read_and_wait(0, read, pieces).error->code, ErrorCode::position_lost);
+}
+
+TEST_P(BusSuite, ALogIsRestoredAtExactPositions) {
+  start(2);
+  const Epoch epoch = *Epoch::parse("Restored");
+  const auto place = [&](std::size_t i, std::uint64_t offset, std::string_view payload) {
+    PublishRequest request = publish_request("log:place", payload);
+    request.place = Position{epoch, {offset}};
+    request.place_floor = Offset{4};
+    request.expect_end = offset * 10;
+    return publish_and_wait(i, request);
+  };
+  EXPECT_EQ(place(0, 7, "a").position, (Position{epoch, {7}}));
+  EXPECT_EQ(place(1, 9, "b").end_byte, 91U);
+  EXPECT_EQ(place(0, 9, "c").error->code, ErrorCode::expectation_failed);
+  watch_and_wait(1, {0, 1}, "log:place");
+  node(1).with([&](auto&, RecordingSink& sink) {
+    EXPECT_EQ(sink.heads.back().head, (Head{epoch, {9}, {4}}));
+  });
+  EXPECT_EQ(publish_and_wait(0, "log:place", "d").position, (Position{epoch, {10}}));
+}
+
+TEST_P(BusSuite, KeysAreCompactedAndAFullLogRefuses) {
+  start(2);
+  for (const char* key : {"x", "y", "x", "x"}) {
+    PublishRequest request = publish_request("log:compact", key);
+    request.publication.key = key;
+    publish_and_wait(0, request);
+  }
+  std::vector<Publication> found;
+  ReadRequest read;
+  read.channel = "log:compact";
+  const Page page = read_and_wait(1, read, found);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].offset, Offset{2});
+  EXPECT_EQ(found[1].offset, Offset{4});
+  EXPECT_EQ(page.head.floor, Offset{0});
+  EXPECT_EQ(publish_and_wait(0, "log:full", "1").status, Status::ok);
+  EXPECT_EQ(publish_and_wait(1, "log:full", "2").status, Status::ok);
+  EXPECT_EQ(publish_and_wait(0, "log:full", "3").error->code, ErrorCode::log_full);
+}
+
 // Readers join at different moments of a running stream: each must get all of it, once, in order.
 TEST_P(BusSuite, AFeedJoinsThePastToLiveWithoutGapOrDuplicate) {
   constexpr int kMessages = 3000;

@@ -30,6 +30,11 @@ void BusSuite::start(std::vector<std::unique_ptr<BusNode>> nodes, const Limits& 
     options.recoverable = channel.starts_with("log:");
     options.history_length_max = 100'000;
     options.history_bytes_max = 1 << 28;
+    options.compact = channel.starts_with("log:compact");
+    if (channel.starts_with("log:full")) {
+      options.refuse_when_full = true;
+      options.history_length_max = 2;
+    }
     return options;
   };
   driver_ = GetParam().make({limits, options_of});

@@ -33,11 +33,16 @@ class Rewriter final : public wire::OperationSink {
   }
   void on_publish(const bus::PublishRequest& request) override {
     note("p", request.id, request.expect ? request.expect->offset.value + 1 : 0, request.channel);
+    note(" c", request.expect_end.value_or(99), static_cast<std::uint64_t>(request.expect_value),
+         request.replace ? "replace" : "");
+    note(" @", request.place ? request.place->offset.value : 0,
+         request.place_floor ? request.place_floor->value + 1 : 0, {});
     note_publication(request.publication);
     writer.publish(request);
   }
   void on_read(const bus::ReadRequest& request) override {
     note("r", request.id, request.after.value, request.channel);
+    note(" m", static_cast<std::uint64_t>(request.mode), request.limit, {});
     writer.read(request);
   }
   void on_delivery(const bus::Delivery& delivery) override {
@@ -51,10 +56,12 @@ class Rewriter final : public wire::OperationSink {
   }
   void on_published(const bus::Published& outcome) override {
     note("o", outcome.id, static_cast<std::uint64_t>(outcome.status), {});
+    note(" e", outcome.end_byte, 0, {});
     writer.published(outcome);
   }
   void on_page(const bus::Page& page) override {
     note("g", page.id, page.publications.size(), {});
+    note(" b", page.first_byte, page.end_byte, {});
     for (const auto& publication : page.publications)
       note_publication(publication);
     writer.page(page);
@@ -103,11 +110,17 @@ wire::Message example(Random& random, wire::Direction direction) {
           publish.channel = channel;
           publish.publication = publication;
           if (random.one_in(2)) publish.expect = Position{kEpoch, {3}};
+          publish.expect_value = static_cast<bus::ExpectValue>(random.below(3));
+          if (random.one_in(3)) publish.expect_end = random.below(1000);
+          publish.replace = random.one_in(3);
+          if (random.one_in(3)) publish.place = Position{kEpoch, {random.below(9)}};
+          if (publish.place && random.one_in(2)) publish.place_floor = Offset{random.below(9)};
           w.publish(publish);
           break;
         default:
           read.id = 1 + random.below(9);
           read.channel = channel;
+          read.mode = static_cast<bus::ReadRequest::Mode>(random.below(4));
           w.read(read);
       }
       continue;
@@ -122,11 +135,18 @@ wire::Message example(Random& random, wire::Direction direction) {
         break;
       case 2:
         w.published({1 + random.below(9), bus::Published::Status::refused, std::nullopt, false,
-                     std::nullopt, fail(ErrorCode::overloaded, "full")});
+                     std::nullopt, fail(ErrorCode::overloaded, "full"), random.below(3)});
         break;
       default: {
         const std::vector<PublicationView> items(random.below(3), publication);
-        w.page({1 + random.below(9), std::nullopt, Head{kEpoch, {9}, {2}}, {0}, {9}, items});
+        w.page({1 + random.below(9),
+                std::nullopt,
+                Head{kEpoch, {9}, {2}},
+                {0},
+                {9},
+                items,
+                random.below(3),
+                random.below(300)});
       }
     }
   }

@@ -26,6 +26,13 @@ class Recorder : public OperationSink {
     if (r.expect) out << " expect=" << r.expect->to_string();
     if (r.previous) out << " previous=" << r.previous->to_string();
     if (!r.idempotency_key.empty()) out << " idempotency=" << r.idempotency_key;
+    if (r.expect_value != bus::ExpectValue::any) {
+      out << " value=" << (r.expect_value == bus::ExpectValue::absent ? "absent" : "present");
+    }
+    if (r.expect_end) out << " end=" << *r.expect_end;
+    if (r.replace) out << " replace";
+    if (r.place) out << " place=" << r.place->to_string();
+    if (r.place_floor) out << " floor=" << r.place_floor->value;
     out << "\n";
   }
   void on_read(const bus::ReadRequest& r) override {
@@ -43,11 +50,12 @@ class Recorder : public OperationSink {
   void on_published(const bus::Published& p) override {
     out << "published " << p.id << " " << static_cast<int>(p.status) << " "
         << (p.position ? p.position->to_string() : "nowhere") << (p.duplicate ? " duplicate" : "")
-        << (p.last ? " last=" + p.last->to_string() : "") << error(p.error) << "\n";
+        << (p.last ? " last=" + p.last->to_string() : "") << error(p.error)
+        << bytes(" end=", p.end_byte) << "\n";
   }
   void on_page(const bus::Page& p) override {
     out << "page " << p.id << " " << head(p.head) << " (" << p.after.value << "," << p.to.value
-        << "]" << error(p.error);
+        << "]" << error(p.error) << bytes(" from=", p.first_byte) << bytes(" end=", p.end_byte);
     for (const auto& item : p.publications)
       out << " | " << text(item);
     out << "\n";
@@ -60,6 +68,9 @@ class Recorder : public OperationSink {
   static std::string head(const std::optional<Head>& h) {
     if (!h) return "ephemeral";
     return h->position().to_string() + ">" + std::to_string(h->floor.value);
+  }
+  static std::string bytes(const char* what, std::uint64_t value) {
+    return value == 0 ? std::string() : what + std::to_string(value);
   }
   static std::string error(const std::optional<Error>& e) {
     return e ? " " + std::string(info(e->code).name) + "(" + e->message + ")" : "";
@@ -227,6 +238,51 @@ std::filesystem::path vectors() {
     if (std::filesystem::exists(at / "proto/vectors/bus")) return at / "proto/vectors/bus";
   }
   return {};
+}
+
+TEST(BusWire, TheConditionsOfALogComeThrough) {
+  Writer w;
+  bus::PublishRequest created = request(1, "a", "x");
+  created.expect_value = bus::ExpectValue::absent;
+  created.expect_end = 0;
+  created.replace = true;
+  w.publish(created);
+  bus::PublishRequest present = request(2, "a", "x");
+  present.expect_value = bus::ExpectValue::present;
+  w.publish(present);
+  bus::PublishRequest placed = request(3, "a", "x");
+  placed.expect_end = std::uint64_t{1} << 62;
+  placed.place = Position{kEpoch, kOffsetMax};
+  placed.place_floor = Offset{0};
+  w.publish(placed);
+  bus::ReadRequest read;
+  read.id = 4;
+  read.channel = "a";
+  read.mode = bus::ReadRequest::Mode::bytes;
+  read.after = {77};
+  w.read(read);
+  EXPECT_EQ(read_back(Direction::to_broker, w.close({})),
+            "publish 1 a @0 t0 <x>,,,,,,0-0,0 value=absent end=0 replace\n"
+            "publish 2 a @0 t0 <x>,,,,,,0-0,0 value=present\n"
+            "publish 3 a @0 t0 <x>,,,,,,0-0,0 end=4611686018427387904"
+            " place=aB3dE6gH-9007199254740991 floor=0\n"
+            "read 4 a mode=3 epoch=none after=77 limit=100 bytes=65536\n");
+}
+
+TEST(BusWire, WhereBytesBeginAndEndComesThrough) {
+  Writer w;
+  bus::Published outcome;
+  outcome.id = 1;
+  outcome.end_byte = 12;
+  w.published(outcome);
+  const std::vector<PublicationView> pieces{publication(3, "bc")};
+  bus::Page page{2, std::nullopt, Head{kEpoch, {4}, {0}}, {2}, {3}, pieces};
+  page.first_byte = 7;
+  page.end_byte = 20;
+  w.page(page);
+  EXPECT_EQ(read_back(Direction::to_peer, w.close({})),
+            "published 1 0 nowhere end=12\n"
+            "page 2 aB3dE6gH-4>0 (2,3] from=7 end=20 | @3 t0 <bc>,,,,,,0-0,0\n");
 }
 
 TEST(BusWire, EveryCommandComesBackAsItWas) {
