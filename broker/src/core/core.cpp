@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/core_probe.hpp"
 #include "core/interest_table.hpp"
+#include "core/tail_checks.hpp"
 #include "peal/proto/channel_name.hpp"
 
 namespace peal::broker {
@@ -14,6 +16,8 @@ namespace {
 
 /// Watches that one call of drop_peer ends.
 constexpr std::size_t kDropsPerCall = 4096;
+/// Logs that one tick looks at, whether they have fallen silent.
+constexpr std::size_t kTailsPerTick = 65'536;
 
 Error name_invalid() {
   return fail(ErrorCode::channel_name_invalid,
@@ -75,6 +79,9 @@ struct Core::Impl final : LogStoreSink {
   void on_outcome(PeerId peer, const bus::Published& outcome) override;
   void on_page(PeerId peer, const bus::Page& page) override;
 
+  void tell_all(ChannelId id, const Head& head);
+  void check_tails(TimePoint now);
+
   void refuse_watch(PeerId peer, bus::Alias alias, Error error);
   void refuse_publish(PeerId peer, bus::RequestId id, Error error);
   void refuse_read(PeerId peer, bus::RequestId id, Error error);
@@ -85,10 +92,12 @@ struct Core::Impl final : LogStoreSink {
   const Limits limits;
   InterestTable table;
   std::unordered_map<ChannelId, std::vector<Waiting>> waiting;
+  TailChecks tails{limits.position_interval / 2};
+  std::unordered_set<LogId> silent;  ///< whose heads the store has been asked for
   CoreProbe probe;
   std::unique_ptr<LogStore> store;
   std::uint32_t channels_made = 0;
-  TimePoint latest{};  ///< the time of the last watch or tick
+  TimePoint latest{};  ///< the time of the last watch, publish or tick
 };
 
 void Core::Impl::refuse_watch(PeerId peer, bus::Alias alias, Error error) {
@@ -166,6 +175,7 @@ void Core::Impl::answer_watch(ChannelId id, const Waiting& watch, TimePoint now)
 // One head answers all who wait: what is appended after it reaches each of them.
 void Core::Impl::on_head(LogId log, const Result<Head>& head) {
   const ChannelId id = channel_of(log);
+  if (silent.erase(log) > 0 && id != InterestTable::kNone && head) tell_all(id, *head);
   const auto found = waiting.find(id);
   if (found == waiting.end()) return;
   const auto watches = std::move(found->second);
@@ -188,7 +198,10 @@ void Core::Impl::on_head(LogId log, const Result<Head>& head) {
 
 void Core::Impl::on_reset(LogId log, const Head& head) {
   const ChannelId id = channel_of(log);
-  if (id == InterestTable::kNone) return;
+  if (id != InterestTable::kNone) tell_all(id, head);
+}
+
+void Core::Impl::tell_all(ChannelId id, const Head& head) {
   bus::HeadNotice notice;
   notice.head = head;
   for (const Target& target : table.at(id).targets.view()) {
@@ -197,11 +210,28 @@ void Core::Impl::on_reset(LogId log, const Head& head) {
   }
 }
 
+// The store is asked, so that what is told is in order with what it appends.
+void Core::Impl::check_tails(TimePoint now) {
+  if (limits.position_interval.count() <= 0) return;
+  std::vector<LogId> quiet;
+  tails.due(now, kTailsPerTick, [&](LogId log) { quiet.push_back(log); });
+  for (const LogId log : quiet) {
+    const ChannelId id = channel_of(log);
+    if (id == InterestTable::kNone) continue;
+    table.at(id).tail = TailChecks::kNone;
+    silent.insert(log);
+    store->watch(log, table.at(id).name, now);
+  }
+}
+
 void Core::Impl::on_appended(LogId log, const Epoch& epoch, const PublicationView& publication) {
   const ChannelId id = channel_of(log);
   if (id == InterestTable::kNone) return;
   const auto targets = table.at(id).targets.view();
-  if (!targets.empty()) out.deliver(targets, epoch, publication);
+  if (!targets.empty()) {
+    out.deliver(targets, epoch, publication);
+    tails.appended(table.at(id).tail, log, latest);
+  }
   probe.delivered(targets.size());
 }
 
@@ -226,7 +256,11 @@ void Core::Impl::unwatch(PeerId peer, bus::Alias alias, TimePoint now) {
     if (found->second.empty()) waiting.erase(found);
   }
   if (table.idle(id)) {
-    if (table.at(id).user != kEphemeral) store->unwatch(log_of(id), now);
+    if (table.at(id).user != kEphemeral) {
+      store->unwatch(log_of(id), now);
+      tails.forget(table.at(id).tail);
+      silent.erase(log_of(id));
+    }
     table.forget(id);
   }
   interest_changed();
@@ -253,6 +287,7 @@ void Core::Impl::publish(PeerId peer, const bus::PublishRequest& request, TimePo
     if (!recoverable) return publish_ephemeral(peer, request, {});
   }
   probe.published(request.publication.payload.size());
+  latest = now;
   store->append(peer, request, now);
 }
 
@@ -330,6 +365,7 @@ bool Core::drop_peer(PeerId peer) {
 void Core::tick(TimePoint now) {
   impl_->latest = now;
   impl_->store->tick(now);
+  impl_->check_tails(now);
   const LogStoreStats stats = impl_->store->stats();
   impl_->probe.logs_changed(stats.logs, stats.bytes, stats.epochs_ended);
 }

@@ -45,10 +45,11 @@ InterestTable::ChannelId InterestTable::create(std::string_view name, std::uint6
   free_.pop_back();
   Channel& channel = at(id);
   channel.name.assign(name);
-  channel.hash = hash;
+  channel.hash = folded(hash);
   channel.waiting = 0;
   channel.user = 0;
-  insert_cell(folded(hash), id);
+  channel.tail = 0;
+  insert_cell(channel.hash, id);
   ++channels_;
   return id;
 }
@@ -56,7 +57,7 @@ InterestTable::ChannelId InterestTable::create(std::string_view name, std::uint6
 void InterestTable::forget(ChannelId id) {
   Channel& channel = at(id);
   assert(idle(id));
-  erase_cell(folded(channel.hash), id);
+  erase_cell(channel.hash, id);
   channel.name = {};
   channel.targets.clear();
   channel.user = 0;

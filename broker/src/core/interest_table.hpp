@@ -25,9 +25,10 @@ class InterestTable {
   struct Channel {
     std::string name;
     TargetList targets;
-    std::uint64_t hash = 0;
+    std::uint32_t hash = 0;     ///< what the index goes by
     std::uint32_t waiting = 0;  ///< watches that have no target yet
     std::uint32_t user = 0;
+    std::uint32_t tail = 0;  ///< the owner's too: where its TailChecks have it
   };
 
   InterestTable();

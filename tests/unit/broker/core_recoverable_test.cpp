@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "peal/broker/core.hpp"
+#include "peal/bus/feed.hpp"
 #include "recording_out.hpp"
 
 namespace peal::broker {
@@ -203,6 +204,90 @@ TEST_F(CoreOverALateStore, WatchingTwiceBeforeTheAnswerDeliversOnce) {
   store->carry_out();
   EXPECT_EQ(out.deliveries.size(), 1U);
   EXPECT_GE(out.heads.size(), 1U);
+}
+
+/// Loses the deliveries that it is told to lose.
+class LossyOut final : public CoreOut {
+ public:
+  void deliver(std::span<const Target>, const Epoch& epoch,
+               const PublicationView& publication) override {
+    if (lose) return;
+    if (feed.on_publication(epoch, publication.offset) == bus::Feed::Step::deliver) {
+      heard += publication.payload;
+    }
+  }
+  void head(PeerId, const bus::HeadNotice& notice) override {
+    ++heads;
+    if (notice.answer) {
+      feed = bus::Feed(*notice.head);
+    } else if (feed.on_head(*notice.head) == bus::Feed::Step::hole) {
+      missing = true;
+    }
+  }
+  void published(PeerId, const bus::Published&) override {}
+  void page(PeerId, const bus::Page& page) override {
+    for (const PublicationView& publication : page.publications)
+      heard += publication.payload;
+    feed.advance(page.to);
+  }
+
+  bool lose = false, missing = false;
+  std::string heard;
+  std::size_t heads = 0;
+  bus::Feed feed;
+};
+
+class SilentCore : public testing::Test {
+ protected:
+  void seconds(int count) {
+    for (; count > 0; --count)
+      core.tick(now += std::chrono::seconds(1));
+  }
+  LossyOut out;
+  TimePoint now{std::chrono::hours(1)};
+  std::uint64_t random = 0;
+  Core core{out, by_prefix, Limits{}, [this] { return ++random; }};
+};
+
+TEST_F(SilentCore, ALostLastPublicationIsRepairedWhenTheChannelFallsSilent) {
+  core.watch(1, {0, 1}, "log:a", now);
+  core.publish(2, request("log:a", "x"), now);
+  out.lose = true;
+  core.publish(2, request("log:a", "y"), now);
+  seconds(4);
+  EXPECT_FALSE(out.missing);
+  seconds(2);
+  ASSERT_TRUE(out.missing);
+  bus::ReadRequest read;
+  read.channel = "log:a";
+  read.epoch = out.feed.epoch();
+  read.after = {out.feed.next().value - 1};
+  core.read(1, read, now);
+  EXPECT_EQ(out.heard, "xy");
+}
+
+TEST_F(SilentCore, ASilenceIsToldOnceAndABusyChannelIsNotInterrupted) {
+  core.watch(1, {0, 1}, "log:a", now);
+  for (int i = 0; i < 20; ++i) {
+    core.publish(2, request("log:a", "x"), now);
+    seconds(3);
+  }
+  EXPECT_EQ(out.heads, 1U);
+  seconds(100);
+  EXPECT_EQ(out.heads, 2U);
+  EXPECT_FALSE(out.missing);
+  core.publish(2, request("log:a", "x"), now);
+  seconds(100);
+  EXPECT_EQ(out.heads, 3U);
+}
+
+TEST_F(SilentCore, AChannelThatNobodyWatchesAnyMoreIsNotTold) {
+  core.watch(1, {0, 1}, "log:a", now);
+  core.publish(2, request("log:a", "x"), now);
+  core.unwatch(1, {0, 1}, now);
+  core.watch(1, {0, 2}, "log:b", now);
+  seconds(100);
+  EXPECT_EQ(out.heads, 2U);
 }
 
 }  // namespace

@@ -121,14 +121,26 @@ TEST_F(CoreTest, ConditionsThatOnlyALogCanKeepAreRefused) {
     request.previous.reset();
     request.idempotency_key = "k";
     core.publish(1, request, now);
+    request.idempotency_key = {};
+    request.expect_value = bus::ExpectValue::absent;
+    core.publish(1, request, now);
+    request.expect_value = bus::ExpectValue::any;
+    request.expect_end = 0;
+    core.publish(1, request, now);
+    request.expect_end.reset();
+    request.replace = true;
+    core.publish(1, request, now);
+    request.replace = false;
+    request.place = Position{};
+    core.publish(1, request, now);
   }
-  ASSERT_EQ(out.outcomes.size(), 6U);
+  ASSERT_EQ(out.outcomes.size(), 14U);
   for (const auto& outcome : out.outcomes) {
     EXPECT_EQ(outcome.status, Status::refused);
     EXPECT_EQ(outcome.error->code, ErrorCode::not_recoverable);
   }
   EXPECT_TRUE(out.deliveries.empty());
-  EXPECT_EQ(number("peal_core_refused_total{not_recoverable}"), 6);
+  EXPECT_EQ(number("peal_core_refused_total{not_recoverable}"), 14);
 }
 
 TEST_F(CoreTest, ANameThatIsNoneIsRefusedEverywhereAndLeavesNothing) {
