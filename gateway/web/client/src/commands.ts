@@ -1,5 +1,7 @@
 // The commands of one session: which wait, which are on their way, and what becomes of each when
 // the link is lost. A command that waits was certainly not done; of one on its way nobody knows.
+// Over HTTP a call of the application is a request of its own (`apart`): it outlives the link that
+// follows the channels, ends by its own answer, and the next one waits for it, so that order is kept.
 import { PealError } from "./errors.ts";
 import type { Emit } from "./machine.ts";
 import { encodeCommand, errorOf, type Incoming } from "./wire.ts";
@@ -14,6 +16,7 @@ interface Sent {
   /** Called with the reply; or the ticket of the application's call, whose promise is settled. */
   answer: ((reply: Incoming) => void) | number;
   action: string;
+  apart: boolean;
   /** How often the reply timer has looked since. */
   looks: number;
 }
@@ -21,6 +24,9 @@ interface Sent {
 export class Commands {
   /** Most commands without an answer: the server stops reading above its own limit. */
   window = 16;
+  /** Whether calls are requests of their own from now on. */
+  apart = false;
+  #callsApart = 0;
   #nextId = 1;
   readonly #sent = new Map<number, Sent>();
   readonly #waiting: Waiting[] = [];
@@ -36,7 +42,7 @@ export class Commands {
   }
 
   get hasRoom(): boolean {
-    return this.#sent.size < this.window;
+    return this.#sent.size - this.#callsApart < this.window;
   }
 
   wait(ticket: number, action: string, payload: string): void {
@@ -47,8 +53,9 @@ export class Commands {
     }
   }
 
-  /** Sends the first one that waits, if any. */
+  /** Sends the first one that waits, if any, and if it may go. */
   sendNext(): boolean {
+    if (this.#callsApart > 0) return false;
     const next = this.#waiting.shift();
     if (next) this.send(next.action, next.payload, next.ticket);
     return next !== undefined;
@@ -56,8 +63,10 @@ export class Commands {
 
   send(action: string, payload: string, answer: Sent["answer"]): void {
     const id = this.#nextId++;
-    if (this.#sent.size === 0) this.#armReply();
-    this.#sent.set(id, { answer, action, looks: 0 });
+    const apart = this.apart && typeof answer === "number";
+    if (apart) ++this.#callsApart;
+    else if (this.#sent.size === this.#callsApart) this.#armReply();
+    this.#sent.set(id, { answer, action, apart, looks: 0 });
     this.#emit({ do: "send", text: encodeCommand(id, action, payload) });
   }
 
@@ -65,7 +74,8 @@ export class Commands {
     const sent = this.#sent.get(reply.id!);
     if (!sent) return;
     this.#sent.delete(reply.id!);
-    if (this.#sent.size === 0) this.#emit({ do: "disarm", timer: "reply" });
+    if (sent.apart) --this.#callsApart;
+    else if (this.#sent.size === this.#callsApart) this.#emit({ do: "disarm", timer: "reply" });
     if (typeof sent.answer === "function") {
       sent.answer(reply);
     } else if (reply.error) {
@@ -78,8 +88,8 @@ export class Commands {
   /** The reply timer, which looks twice per deadline, fired: true when a command is past it. */
   overdue(): boolean {
     let overdue = false;
-    for (const sent of this.#sent.values()) overdue = ++sent.looks > 2 || overdue;
-    if (!overdue && this.#sent.size > 0) this.#armReply();
+    for (const sent of this.#sent.values()) overdue = (!sent.apart && ++sent.looks > 2) || overdue;
+    if (!overdue && this.#sent.size > this.#callsApart) this.#armReply();
     return overdue;
   }
 
@@ -97,11 +107,15 @@ export class Commands {
     }
   }
 
-  /** The link is gone, and with it every answer. */
+  /** The link is gone, and with it every answer that it owed. */
   lost(): void {
-    const sent = [...this.#sent.values()];
-    this.#sent.clear();
-    for (const { answer, action } of sent) {
+    this.#forget((sent) => !sent.apart);
+  }
+
+  #forget(which: (sent: Sent) => boolean): void {
+    const forgotten = [...this.#sent].filter(([, sent]) => which(sent));
+    for (const [id] of forgotten) this.#sent.delete(id);
+    for (const [, { answer, action }] of forgotten) {
       if (typeof answer !== "number") continue;
       if (action === "publish") {
         this.#unknown(answer, "the link was lost before the answer came");
@@ -113,6 +127,8 @@ export class Commands {
 
   /** The client is closed for good; nothing that waits will be sent. */
   close(): void {
+    this.#forget(() => true);
+    this.#callsApart = 0;
     for (const { ticket } of this.#waiting.splice(0)) {
       this.#refuse(ticket, "client_closed", "the client is closed; this was not sent", false);
     }

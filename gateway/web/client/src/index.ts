@@ -3,6 +3,7 @@ export { PealError, type LocalCode } from "./errors.ts";
 export { Peal, type PealEvents } from "./peal.ts";
 export { Subscription, type SubscriptionEvents } from "./subscription.ts";
 export type {
-  ConnectionState, PealOptions, Position, Publication, Published, PublishedEach, PublishOptions,
-  SubscribeOptions, SubscriptionState, WebSocketClass, WebSocketLike,
+  ConnectionState, History, HistoryOptions, Member, PealOptions, Position, PositionStore, PresencePage,
+  Publication, Published, PublishedEach, PublishOptions, Reset, SubscribeOptions, SubscriptionState,
+  TransportName, WebSocketClass, WebSocketLike,
 } from "./types.ts";

@@ -7,6 +7,27 @@ export interface Position {
   offset: number;
 }
 
+/** A way to the server: the best one that works is taken. */
+export type TransportName = "websocket" | "sse" | "poll";
+
+/** One session in a channel that tells who is there. */
+export interface Member {
+  session: string;
+  user?: string;
+  data?: any;
+}
+
+/** Who is in a channel. `members` may be only the first of them; the counts are of all. */
+export interface PresencePage {
+  members: Member[];
+  /** Sessions. */
+  count: number;
+  /** Users; a session without one counts as a user of its own. */
+  users?: number;
+  /** There are more: ask for them with `after`. */
+  next?: string;
+}
+
 /** One publication, as it reaches a subscriber. */
 export interface Publication<T = unknown> {
   channel: string;
@@ -50,9 +71,18 @@ export interface PublishOptions {
   signal?: AbortSignal;
 }
 
-export interface SubscribeOptions {
-  /** Where to begin on a recoverable channel; without it, with what comes next. */
+/** What the application asks of a channel. */
+export interface Wish {
+  /** Where to begin on a recoverable channel: after a position, with the oldest kept, or with the last
+   *  value of each key; without it, with what comes next. */
   since?: Position | "start" | "state";
+  /** Be seen in the channel, and see who is there. */
+  presence?: boolean;
+  /** What others see of this client. */
+  data?: unknown;
+}
+
+export interface SubscribeOptions extends Wish {
   /** Publications kept while no loop reads them (1,000). One more ends the loop with `buffer_full`. */
   bufferMax?: number;
 }
@@ -62,8 +92,9 @@ export type ConnectionState =
   | { name: "connecting"; attempt: number }
   | {
       name: "connected";
+      transport: TransportName;
       session: string;
-      /** The name of the gateway that this client is on. */
+      /** The name of the gateway that this client is on; empty over HTTP, where it may be any. */
       gateway: string;
       /** False the first time, true when the client came back. */
       again: boolean;
@@ -107,7 +138,39 @@ export interface WebSocketLike {
 
 export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike;
 
+export interface HistoryOptions {
+  since?: Position;
+  /** At most so many. */
+  limit?: number;
+  /** Newest first. */
+  reverse?: boolean;
+}
+
+/** A stretch of a channel's log, and where the log ends. */
+export interface History<T = unknown> extends Position {
+  publications: Publication<T>[];
+}
+
+/** The past is gone: what was built from it has to be fetched anew; publications go on after `reset`. */
+export interface Reset {
+  channel: string;
+  reset: Position;
+}
+
+/** Where positions outlive the page. See `@peal/client/positions`. */
+export interface PositionStore {
+  get(channel: string): Position | undefined;
+  set(channel: string, position: Position): void;
+  delete(channel: string): void;
+}
+
 export interface PealOptions {
+  /** The ways that may be taken, best first: `["websocket", "sse", "poll"]`. */
+  transports?: TransportName[];
+  /** `fetch` of one's own, for everything but WebSockets. */
+  fetch?: typeof fetch;
+  /** Keeps the positions of subscriptions, and lets them go on from there. */
+  positions?: PositionStore;
   /** A key or token for `connect`, or a function asked for one at each connect. */
   token?: string | (() => string | Promise<string>);
   /** The WebSocket class, where the platform has none (Node 20: package `ws`). */

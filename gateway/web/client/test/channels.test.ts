@@ -120,7 +120,7 @@ describe("leaving", () => {
     const machine = new MachineHarness().connect();
     machine.feed({ on: "subscribe", channel: "a" });
     machine.feed({ on: "unsubscribe", channel: "a" });
-    machine.feed({ on: "subscribe", channel: "a", since: "start" });
+    machine.feed({ on: "subscribe", channel: "a", wish: { since: "start" } });
     machine.reply("subscribe", { result: { channel: "a" } });
     machine.text({ event: "message", channel: "a", message: "of the old one" });
     machine.reply("unsubscribe");
@@ -160,9 +160,10 @@ describe("positions of a recoverable channel", () => {
     expect(lastState(machine)).toMatchObject({ position: { epoch: "e1", offset: 41 } });
     machine.text({ event: "message", channel: "a", offset: 42, message: "x" });
     expect(machine.of("deliver").at(-1)!.publication.position).toEqual({ epoch: "e1", offset: 42 });
-    machine.text({ event: "position", channel: "a", offset: 50 });
+    machine.text({ event: "message", channel: "a", offset: 50, after: 49, message: "y" });
+    machine.text({ event: "position", channel: "a", offset: 53, after: 50 });
     comeBack(machine);
-    expect(machine.last("subscribe").payload.since).toEqual({ epoch: "e1", offset: 50 });
+    expect(machine.last("subscribe").payload.since).toEqual({ epoch: "e1", offset: 53 });
   });
 
   it("move with the recovered publications, so that an interrupted recovery misses nothing", () => {
@@ -170,7 +171,7 @@ describe("positions of a recoverable channel", () => {
     comeBack(machine);
     machine.reply("subscribe", {
       result: {
-        channel: "a", epoch: "e1", offset: 99, recovered: true,
+        channel: "a", epoch: "e1", offset: 12, recovered: true,
         publications: [{ offset: 11, message: "k" }, { offset: 12, message: "l" }],
       },
     });
@@ -188,17 +189,18 @@ describe("positions of a recoverable channel", () => {
     comeBack(machine);
     machine.reply("subscribe", { result: { channel: "a", epoch: "e2", offset: 3, recovered: false } });
     expect(lastState(machine)).toMatchObject({ recovered: false, position: { epoch: "e2", offset: 3 } });
+    expect(machine.of("reset")).toEqual([{ do: "reset", channel: "a", position: { epoch: "e2", offset: 3 } }]);
     machine.text({ event: "reset", channel: "a", epoch: "e3", offset: 7 });
-    expect(machine.of("reset")).toEqual([{ do: "reset", channel: "a", position: { epoch: "e3", offset: 7 } }]);
+    expect(machine.of("reset")[1]).toEqual({ do: "reset", channel: "a", position: { epoch: "e3", offset: 7 } });
     comeBack(machine);
     expect(machine.last("subscribe").payload.since).toEqual({ epoch: "e3", offset: 7 });
   });
 
   it("begin at nothing when all of it is asked for", () => {
     const machine = new MachineHarness().connect();
-    machine.feed({ on: "subscribe", channel: "a", since: "start" });
+    machine.feed({ on: "subscribe", channel: "a", wish: { since: "start" } });
     machine.reply("subscribe", {
-      result: { channel: "a", epoch: "e1", offset: 5, publications: [{ offset: 1, message: 1 }] },
+      result: { channel: "a", epoch: "e1", offset: 1, publications: [{ offset: 1, message: 1 }] },
     });
     comeBack(machine);
     expect(machine.last("subscribe").payload.since).toEqual({ epoch: "e1", offset: 1 });

@@ -218,7 +218,8 @@ describe("the client", () => {
     expect(() => client("/ws")).toThrow(/is no address/);
     vi.stubGlobal("WebSocket", undefined);  // newer Nodes have one
     cleanups.push(() => vi.unstubAllGlobals());
-    expect(() => client("ws://x", { WebSocket: undefined })).toThrow(/there is no WebSocket here/);
+    const only = { WebSocket: undefined, transports: ["websocket" as const] };
+    expect(() => client("ws://x", only)).toThrow(/there is no WebSocket here/);
   });
 
   it("tells of several channels, published to at once, how each of them ended", async () => {

@@ -5,18 +5,10 @@ import { expect, it } from "vitest";
 import type { Action, TimerName } from "../src/machine.ts";
 import { Session } from "../src/session.ts";
 import { kOptions } from "./support/machine_harness.ts";
+import { randomOf } from "./support/random.ts";
 
 const kHistories = 2000;
 const kSteps = 120;
-
-function randomOf(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 class World {
   readonly session: Session;
@@ -34,7 +26,7 @@ class World {
 
   constructor(seed: number) {
     this.random = randomOf(seed);
-    this.session = new Session({ ...kOptions, queueMax: 8 }, this.random);
+    this.session = new Session({ ...kOptions, transports: ["websocket"], queueMax: 8 }, this.random);
     this.feed({ on: "start" });
   }
 
@@ -129,7 +121,7 @@ class World {
         this.feed({ on: "unsubscribe", channel });
       } else {
         this.wanted.add(channel);
-        this.feed({ on: "subscribe", channel, since: this.random() < 0.5 ? "start" : undefined });
+        this.feed({ on: "subscribe", channel, wish: { since: this.random() < 0.5 ? "start" : undefined } });
       }
     } else if (!calm && roll < 0.53) {
       this.feed({ on: "hint", hint: this.pick(["online", "offline", "awake"] as const)! });

@@ -5,7 +5,7 @@ import { bannerOf, latencyWord, stateWord } from "../src/words.ts";
 const waiting = (code: string, offline = false, retryIn = 3000): ConnectionState =>
   ({ name: "waiting", attempt: 1, retryIn, offline, error: new PealError(code, "the server's words", true) });
 const connected = (again: boolean): ConnectionState =>
-  ({ name: "connected", session: "s", gateway: "gateway-2", again, limits: {} });
+  ({ name: "connected", transport: "websocket", session: "s", gateway: "gateway-2", again, limits: {} });
 
 describe("what the page says", () => {
   it("while the connection is away", () => {

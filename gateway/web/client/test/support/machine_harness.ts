@@ -4,7 +4,7 @@ import { Session, type SessionOptions } from "../../src/session.ts";
 import type { ConnectionState } from "../../src/types.ts";
 
 export const kOptions: SessionOptions = {
-  queueMax: 5, retryBase: 500, retryMax: 20_000, connectTimeout: 10_000, replyTimeout: 10_000,
+  transports: ["websocket", "sse", "poll"], queueMax: 5, retryBase: 500, retryMax: 20_000, connectTimeout: 10_000, replyTimeout: 10_000,
   checkTimeout: 4000,
 };
 
