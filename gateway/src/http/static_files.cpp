@@ -143,7 +143,7 @@ Response StaticFiles::respond(const Request& request) const {
   };
   if (!file->gzip.empty()) response.headers.emplace_back("Vary", "Accept-Encoding");
   if (gzip) response.headers.emplace_back("Content-Encoding", "gzip");
-  if (request.path == "/client.js") {
+  if (request.path == "/client.js" || request.path == "/client-positions.js") {
     // The client is for pages of other origins, too; it holds no secret.
     response.headers.emplace_back("Access-Control-Allow-Origin", "*");
     response.headers.emplace_back("Cross-Origin-Resource-Policy", "cross-origin");

@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
+import { bodyOf, pollOf, problem, streamOf, type HttpSession } from "./fake_http.ts";
 
 export interface Refusal {
   status: number;
@@ -15,6 +16,8 @@ export interface FakeGatewayOptions {
   name?: string;
   /** Refuses every handshake, as a real gateway would. */
   refusal?: Refusal;
+  /** The ways that lead here; the others end at something that only answers plain requests. */
+  ways?: ("websocket" | "sse" | "poll")[];
   /** Takes over a command: an answer, `{}` for none at all, or nothing to do. */
   intercept?: (action: string, payload: any) => object | "default";
 }
@@ -29,6 +32,9 @@ export class FakeGateway {
   readonly commands: { action: string; payload: any }[] = [];
   readonly published: { channel: string; message: unknown }[] = [];
   readonly sessions = new Set<Session>();
+  readonly streams = new Set<HttpSession>();
+  /** The Authorization headers of requests, in order. */
+  readonly shown: (string | undefined)[] = [];
   silent = false;
   heartbeats = 0;
   /** The port, also after the end, for one that takes its place. */
@@ -41,7 +47,8 @@ export class FakeGateway {
   private constructor(options: FakeGatewayOptions) {
     this.#options = options;
     this.#http.on("upgrade", (request, socket, head) => {
-      const refusal = options.refusal;
+      const blocked = { status: 403, body: { error: "no upgrades through this proxy" } };
+      const refusal = options.refusal ?? (this.#leads("websocket") ? undefined : blocked);
       if (refusal) {
         const body = JSON.stringify(refusal.body);
         socket.end(`HTTP/1.1 ${refusal.status} No\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
@@ -61,6 +68,14 @@ export class FakeGateway {
     return gateway;
   }
 
+  /** Ways may be opened and closed while it runs. */
+  set ways(ways: FakeGatewayOptions["ways"]) {
+    this.#options.ways = ways;
+  }
+
+  #leads(way: "websocket" | "sse" | "poll"): boolean {
+    return this.#options.ways?.includes(way) ?? true;
+  }
 
   get url(): string {
     return `ws://127.0.0.1:${this.port}/ws`;
@@ -69,6 +84,10 @@ export class FakeGateway {
   /** Every session is closed with `code`; new ones may come. */
   closeAll(code: number, reason = ""): void {
     for (const { socket } of this.sessions) socket.close(code, reason);
+    for (const stream of this.streams) {
+      stream.push({ event: "closed", code, message: reason, reconnect: code < 3500 });
+      stream.end();
+    }
   }
 
   /** Like a killed process: connections break, the port is free. */
@@ -83,12 +102,42 @@ export class FakeGateway {
     for (const session of this.sessions) {
       if (session.channels.has(channel)) this.#send(session, { event: "message", channel, message });
     }
+    for (const stream of this.streams) {
+      if (stream.channels.has(channel)) stream.push({ event: "message", channel, message });
+    }
   }
 
-  #answer(_request: IncomingMessage, response: ServerResponse): void {
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname, searchParams } = new URL(request.url!, "http://fake");
+    if (request.method === "POST" && !this.#options.refusal) {
+      this.shown.push(request.headers.authorization);
+      void bodyOf(request).then((body) => {
+        if (pathname === "/command") this.#request(body, response);
+        else this.#stream(body, searchParams.has("wait"), response);
+      });
+      return;
+    }
     const refusal = this.#options.refusal ?? { status: 426, body: { code: "upgrade_required" } };
     response.writeHead(refusal.status, { "Content-Type": "application/problem+json" });
     response.end(JSON.stringify(refusal.body));
+  }
+
+  #request({ id, action, payload }: { id: number; action: string; payload: any }, response: ServerResponse): void {
+    this.commands.push({ action, payload });
+    const intercepted = this.#options.intercept?.(action, payload) ?? "default";
+    if (intercepted !== "default" && Object.keys(intercepted).length === 0) return void response.destroy();
+    if (action === "publish" && intercepted === "default") this.publish(payload.channel, payload.message);
+    response.writeHead(200, { "Content-Type": "application/json" });
+    response.end(JSON.stringify({ id, ...(intercepted === "default" ? { result: {} } : intercepted) }));
+  }
+
+  #stream({ channels, cursor }: any, waits: boolean, response: ServerResponse): void {
+    if (!this.#leads(waits ? "poll" : "sse")) return problem(response, 404, "not_found");
+    const names = channels.map(({ channel }: { channel: string }) => channel);
+    this.commands.push({ action: waits ? "poll" : "stream", payload: names });
+    const stream = waits ? pollOf(response, names, cursor) : streamOf(response, names);
+    this.streams.add(stream);
+    response.on("close", () => this.streams.delete(stream));
   }
 
   #accept(socket: WebSocket): void {
