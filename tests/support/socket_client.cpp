@@ -109,6 +109,20 @@ std::string SocketClient::read_all() {
   return std::exchange(input_, {});
 }
 
+std::string SocketClient::receive_until(std::string_view end) {
+  for (;;) {
+    const std::size_t at = input_.find(end);
+    if (at != std::string::npos) {
+      const std::string taken = input_.substr(0, at + end.size());
+      input_.erase(0, taken.size());
+      return taken;
+    }
+    if (fill(options_.deadline)) continue;
+    if (ended_) return {};
+    throw std::runtime_error("it did not come in time; so far: " + input_);
+  }
+}
+
 std::string SocketClient::request(std::string_view text) {
   send_bytes(text);
   for (;;) {

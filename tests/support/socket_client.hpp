@@ -34,6 +34,8 @@ class SocketClient {
 
   /// Sends a request and returns the whole answer, head and body.
   std::string request(std::string_view text);
+  /// The bytes up to and including `end`; what is behind stays. Empty when the peer closes before.
+  std::string receive_until(std::string_view end);
   /// The answer's bytes until the peer closes.
   std::string read_all();
 

@@ -86,6 +86,11 @@ void Desk::answer(Call& call, Response response) {
   call.exchange.respond(std::move(response));
 }
 
+HttpHeaders Desk::cors_headers(const Call& call) const {
+  if (call.cors_origin.empty()) return {};
+  return {{"Access-Control-Allow-Origin", call.cors_origin}, {"Vary", "Origin"}};
+}
+
 void Desk::refuse(Call& call, const Error& error) {
   probe_.refused(error.code);
   answer(call, problem(error));

@@ -60,6 +60,8 @@ class Desk {
   /// when it did.
   bool turned_away(const Request& request, Call& call, const Methods& methods);
   void answer(Call& call, Response response);
+  /// Those that an answer which isn't sent by `answer` has to have.
+  HttpHeaders cors_headers(const Call& call) const;
   void refuse(Call& call, const Error& error);
 
  private:

@@ -4,6 +4,7 @@
 
 #include "http/channel_page.hpp"
 #include "http/handshake.hpp"
+#include "http/text.hpp"
 #include "peal/proto/channel_name.hpp"
 
 namespace peal::gateway::http {
@@ -19,7 +20,8 @@ Router::Router(std::shared_ptr<const RouterShared> shared, runtime::Logger logge
                runtime::ProbeRegistry& probes)
     : desk_(std::move(shared), std::move(logger), probes),
       command_face_(desk_),
-      resource_face_(desk_) {
+      resource_face_(desk_),
+      stream_face_(desk_) {
   for (const ProtocolFactory& make : desk_.shared().protocols)
     protocols_.push_back(make(desk_.limits()));
 }
@@ -35,8 +37,14 @@ void Router::handle(const Request& request, Exchange exchange) {
   } else if (path.starts_with(kChannels)) {
     desk_.probe().requested(Face::channels);
     const std::string_view channel = path.substr(kChannels.size());
-    if (desk_.admit(request, call) && check_channel(channel, call))
-      resource_face_.serve(request, channel, std::move(call));
+    if (!desk_.admit(request, call) || !check_channel(channel, call)) return;
+    if (request.method == "GET" && has_token(request.header("Accept"), "text/event-stream"))
+      return stream_face_.follow(request, channel, std::move(call));
+    resource_face_.serve(request, channel, std::move(call));
+  } else if (path == "/stream") {
+    desk_.probe().requested(Face::stream);
+    if (desk_.admit(request, call) && !desk_.turned_away(request, call, StreamFace::kMethods))
+      stream_face_.serve(request, std::move(call));
   } else if (path == "/command") {
     desk_.probe().requested(Face::command);
     if (desk_.admit(request, call) && !desk_.turned_away(request, call, CommandFace::kMethods))

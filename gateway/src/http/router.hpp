@@ -9,6 +9,7 @@
 #include "http/command_face.hpp"
 #include "http/desk.hpp"
 #include "http/resource_face.hpp"
+#include "http/stream_face.hpp"
 
 namespace peal::gateway::http {
 
@@ -29,6 +30,7 @@ class Router final : public HttpService {
   std::vector<std::unique_ptr<Protocol>> protocols_;
   CommandFace command_face_;
   ResourceFace resource_face_;
+  StreamFace stream_face_;
 };
 
 }  // namespace peal::gateway::http

@@ -1,6 +1,6 @@
 #pragma once
 // What a stream over HTTP was asked for: its channels, each with what a subscribe command may say.
-// Made from the request by the stream face; copied, so it may outlive the request.
+// Made from the request by the stream face; it owns its texts, so it may outlive the request.
 
 #include <optional>
 #include <string>
@@ -16,9 +16,13 @@ struct StreamOrder {
     std::optional<Position> since{};
     Command::SinceWord since_word = Command::SinceWord::none;
     bool presence = false;
-    std::string data{};      ///< of presence: raw JSON, or empty
+    std::string filter{};    ///< raw JSON, or empty
     bool ephemeral = false;  ///< the client was told before that it keeps no log
 
+    static Channel of(const Command& subscribe) {
+      return {std::string(subscribe.channel), subscribe.since, subscribe.since_word,
+              subscribe.presence, std::string(subscribe.filter)};
+    }
     /// The subscribe command; it borrows from here.
     Command command() const {
       Command made;
@@ -27,6 +31,7 @@ struct StreamOrder {
       made.since = since;
       made.since_word = since_word;
       made.presence = presence;
+      made.filter = filter;
       return made;
     }
   };

@@ -5,7 +5,7 @@
 namespace peal::runtime {
 namespace {
 
-constexpr std::size_t kLimits = 37;
+constexpr std::size_t kLimits = 38;
 static_assert(sizeof(Limits) == kLimits * sizeof(std::size_t),
               "a limit was added or removed: describe it here");
 
@@ -47,6 +47,8 @@ constexpr Row kRows[] = {
     {"limits.page_length_max", &Limits::page_length_max, "publications of one page of history"},
     {"limits.page_bytes_max", &Limits::page_bytes_max,
      "bytes of one page of history, unless one publication alone has more"},
+    {"limits.stream_ids_max", &Limits::stream_ids_max,
+     "channels of one HTTP stream whose events have ids"},
     {"limits.presence_data_bytes_max", &Limits::presence_data_bytes_max,
      "presence data of one session"},
     {"limits.presence_page_max", &Limits::presence_page_max, "members of one presence answer"},

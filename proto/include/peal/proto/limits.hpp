@@ -63,6 +63,8 @@ struct Limits {
   std::chrono::milliseconds position_interval{10'000};
   /// Longest wait that an HTTP request may ask for.
   std::chrono::milliseconds wait_max{60'000};
+  /// Channels of one HTTP stream whose events have ids: each id names where all of them stand.
+  std::size_t stream_ids_max = 100;
   /// Presence data of one session, and members of one answer.
   std::size_t presence_data_bytes_max = 1024;
   std::size_t presence_page_max = 1000;
