@@ -161,9 +161,11 @@ function merge(record: Stored, remote: Remote): Stored {
       // Nobody edited here, and giving it back is not allowed: the server's word stands.
       if (record.change?.restored && record.refused) return clean(rebased(record, remote));
       return { ...record, theirs: remote };
+    case "NOOP":
+      if (remote.is === "deleted") return rebased(record, remote);
+      return without(record, "theirs", "unsure");
     case "OK":
     case "DELETE":
-    case "NOOP":
       return without(record, "theirs", "unsure");
     case "CREATE":
       return rebased(record, remote);

@@ -165,3 +165,24 @@ describe("a stale answer", () => {
     expect(document.value).toBe("created");
   });
 });
+
+describe("a server that loses a channel", () => {
+  it("while a change is being acknowledged is noticed, and given the change back", async () => {
+    const world = new World();
+    const machine = world.machine();
+    const document = machine.replica.document(kUri);
+    await world.calm();
+    await document.set("mine");
+    await turns();
+    const put = flight(world, "PUT");
+    await put.reach();
+    machine.watcher.queue = [];
+    world.server.reset(kUri);
+    machine.watcher.queue.shift()!();
+    await turns();
+    await turns();
+    put.land();
+    await world.calm();
+    expect([world.server.value(kUri), document.state.status]).toEqual(["mine", "synced"]);
+  });
+});

@@ -302,6 +302,25 @@ describe("a conflict", () => {
   });
 });
 
+describe("two tabs", () => {
+  it("share one copy: what one does the other shows, and the server hears of it once", async () => {
+    const world = new World();
+    const machine = world.machine();
+    const first = await opened(machine);
+    const second = machine.start().document<string>(kUri);
+    await world.calm();
+    await first.set("from the first");
+    await turns();
+    expect(second.state).toMatchObject({ status: "pending", value: "from the first" });
+    await world.calm();
+    for (const document of [first, second]) expect(document.state.status).toBe("synced");
+    expect(world.server.appended).toHaveLength(1);
+    await second.delete();
+    await world.calm();
+    expect([first.state.status, world.server.appended.length]).toEqual(["missing", 2]);
+  });
+});
+
 describe("working without the server", () => {
   it("is what a paused replica does, until it is told to sync or resumes", async () => {
     const world = new World();

@@ -23,15 +23,14 @@ export interface Flight {
   lose(): void;
 }
 
-/** One browser: what it keeps survives its replica. */
+/** One browser: what it keeps survives its tabs. */
 export class Machine {
   readonly storage = new MemoryStorage(() => 0);
-  readonly watcher = new FakeWatcher(this);
+  tabs: { replica: Replica; watcher: FakeWatcher }[] = [];
   readonly timers = new Set<{ ms: number; fire(): void }>();
   online = true;
   /** Calls of the storage until everything stops, as at a crash. */
   crashAfter = Infinity;
-  replica!: Replica;
   readonly world: World;
   readonly #options: Partial<ReplicaOptions>;
   #life = 0;
@@ -42,12 +41,22 @@ export class Machine {
     this.start();
   }
 
-  start(): void {
+  get replica(): Replica {
+    return this.tabs[0]!.replica;
+  }
+
+  get watcher(): FakeWatcher {
+    return this.tabs[0]!.watcher;
+  }
+
+  /** One more tab; each leads, as where two elections went wrong. */
+  start(): Replica {
     this.crashAfter = Infinity;
-    const life = ++this.#life;
-    this.replica = new Replica({
-      name: "test", leadership: alone, random: () => 0.5, retryBase: 1, retryMax: kRetryMax, storage: this.#mortal(life),
-      watcher: this.watcher, online: () => this.online,
+    const life = this.#life;
+    const watcher = new FakeWatcher(this);
+    const replica = new Replica({
+      name: "test", leadership: alone, random: () => 0.5, retryBase: 1, retryMax: kRetryMax,
+      storage: this.#mortal(life), watcher, online: () => this.online,
       remote: new HttpRemote("http://server/", { fetch: (input, init) => this.world.send(this, life, input, init) }),
       later: (ms, done) => {
         const timer = { ms, fire: () => void (this.timers.delete(timer), done()) };
@@ -56,6 +65,8 @@ export class Machine {
       },
       ...this.#options,
     });
+    this.tabs.push({ replica, watcher });
+    return replica;
   }
 
   alive(life: number): boolean {
@@ -65,7 +76,7 @@ export class Machine {
   crash(): void {
     ++this.#life;
     this.timers.clear();
-    this.watcher.clear();
+    this.tabs = [];
     this.world.flights = this.world.flights.filter((flight) => flight.machine !== this || !flight.response);
   }
 
@@ -82,6 +93,7 @@ export class Machine {
     };
     return {
       ...inner, uris: guarded(inner.uris), read: guarded(inner.read), update: guarded(inner.update),
+      onOthers: (listener) => inner.onOthers((uri) => this.alive(life) && listener(uri)),
     };
   }
 }
@@ -90,7 +102,7 @@ export class Machine {
 export class FakeWatcher implements Watcher {
   readonly #machine: Machine;
   readonly #watches = new Map<string, { sink: Sink; at: Position | undefined }>();
-  #backs = new Set<() => void>();
+  readonly #backs = new Set<() => void>();
   queue: (() => void)[] = [];
 
   constructor(machine: Machine) {
@@ -106,12 +118,6 @@ export class FakeWatcher implements Watcher {
   onBack(back: () => void): () => void {
     this.#backs.add(back);
     return () => void this.#backs.delete(back);
-  }
-
-  clear(): void {
-    this.#watches.clear();
-    this.#backs.clear();
-    this.queue = [];
   }
 
   broken(): void {
@@ -160,10 +166,10 @@ export class World {
 
   constructor() {
     this.server.onAppended = (uri, publication) => {
-      for (const machine of this.machines) machine.watcher.appended(uri, publication);
+      for (const { watcher } of this.#tabs()) watcher.appended(uri, publication);
     };
     this.server.onReset = (uri) => {
-      for (const machine of this.machines) machine.watcher.reset(uri);
+      for (const { watcher } of this.#tabs()) watcher.reset(uri);
     };
   }
 
@@ -193,13 +199,22 @@ export class World {
 
   offline(machine: Machine): void {
     machine.online = false;
-    machine.watcher.broken();
+    for (const { watcher } of machine.tabs) watcher.broken();
     for (const flight of this.flights.filter((each) => each.machine === machine)) flight.lose();
   }
 
   back(machine: Machine): void {
     machine.online = true;
-    machine.watcher.back();
+    for (const { watcher } of machine.tabs) watcher.back();
+  }
+
+  /** The watchers that have something to tell. */
+  told(): FakeWatcher[] {
+    return this.#tabs().map(({ watcher }) => watcher).filter(({ queue }) => queue.length > 0);
+  }
+
+  #tabs() {
+    return this.machines.flatMap(({ tabs }) => tabs);
   }
 
   /** Everything arrives, in order, until nothing moves any more. */
@@ -207,13 +222,13 @@ export class World {
     for (let quiet = 0; quiet < 3;) {
       await turns();
       const flight = this.flights[0];
-      const told = this.machines.find(({ watcher }) => watcher.queue.length > 0);
+      const told = this.told()[0];
       const retry = this.machines.flatMap(({ online, timers }) => (online ? [...timers] : [])).find(({ ms }) => ms <= kRetryMax);
       if (flight) {
         if (!flight.response) await flight.reach();
         flight.land();
       } else if (told) {
-        told.watcher.queue.shift()!();
+        told.queue.shift()!();
       } else if (retry) {
         retry.fire();
       } else {
