@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kRefusalsLoggedMax = 64;
 /// What of an answer a page elsewhere may see.
 constexpr std::string_view kExposed =
-    "ETag, Content-Range, Accept-Ranges, Location, Allow, Retry-After, Idempotency-Key";
+    "ETag, Content-Range, Accept-Ranges, Content-Location, Location, Allow, Retry-After";
 
 void add_vary(Response& response, std::string_view what) {
   for (auto& [name, value] : response.headers) {
@@ -77,18 +77,26 @@ bool Desk::turned_away(const Request& request, Call& call, const Methods& method
   return true;
 }
 
+void Desk::add_cors(const Call& call, Response& response) {
+  if (call.cors_origin.empty()) return;
+  response.headers.emplace_back("Access-Control-Allow-Origin", call.cors_origin);
+  response.headers.emplace_back("Access-Control-Expose-Headers", kExposed);
+  add_vary(response, "Origin");
+}
+
 void Desk::answer(Call& call, Response response) {
-  if (!call.cors_origin.empty()) {
-    response.headers.emplace_back("Access-Control-Allow-Origin", call.cors_origin);
-    response.headers.emplace_back("Access-Control-Expose-Headers", kExposed);
-    add_vary(response, "Origin");
-  }
+  add_cors(call, response);
   call.exchange.respond(std::move(response));
 }
 
 HttpHeaders Desk::cors_headers(const Call& call) const {
   if (call.cors_origin.empty()) return {};
   return {{"Access-Control-Allow-Origin", call.cors_origin}, {"Vary", "Origin"}};
+}
+
+void Desk::answer(Call& call, Response response, std::unique_ptr<BodySource> body) {
+  add_cors(call, response);
+  call.exchange.respond(std::move(response), std::move(body));
 }
 
 void Desk::refuse(Call& call, const Error& error) {

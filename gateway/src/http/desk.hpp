@@ -62,9 +62,12 @@ class Desk {
   void answer(Call& call, Response response);
   /// Those that an answer which isn't sent by `answer` has to have.
   HttpHeaders cors_headers(const Call& call) const;
+  /// As answer, with a body that follows in pieces.
+  void answer(Call& call, Response response, std::unique_ptr<BodySource> body);
   void refuse(Call& call, const Error& error);
 
  private:
+  static void add_cors(const Call& call, Response& response);
   void log_refusal(const Error& error, std::string_view key, std::string_view value);
 
   const std::shared_ptr<const RouterShared> shared_;

@@ -88,12 +88,26 @@ struct HttpMachine::Impl {
     continue_told = false;
   }
 
+  /// What is bounded as a message is not read when it says that it is larger; 8 bytes more is what
+  /// a file's epoch takes.
+  std::optional<Error> length_refused() const {
+    constexpr std::size_t kEpoch = 8;
+    const auto length = parser->content_length();
+    if (!length || *length <= limits.message_bytes_max + kEpoch) return std::nullopt;
+    const std::string_view target = parser->get().target();
+    if (!target.starts_with("/channels/") && !target.starts_with("/files/")) return std::nullopt;
+    return fail(ErrorCode::message_too_large, "the body is larger than limits.message_bytes_max (" +
+                                                  std::to_string(limits.message_bytes_max) +
+                                                  "); a file is appended in pieces");
+  }
+
   /// Fills `request` from the finished parser; an error when the target makes no sense.
   std::optional<Error> read_request() {
     const auto& message = parser->get();
     request.method = message.method_string();
     request.target = message.target();
     request.keep_alive = message.keep_alive();
+    request.takes_chunks = message.version() >= 11;
     request.body = message.body();
     request.headers.clear();
     for (const auto& field : message) {
@@ -132,7 +146,7 @@ HttpMachine::~HttpMachine() = default;
 HttpMachine::Step HttpMachine::feed(std::string_view bytes) {
   Step step;
   Parser& parser = *impl_->parser;
-  while (!parser.is_done() && step.consumed < bytes.size()) {
+  while (!step.error && !parser.is_done() && step.consumed < bytes.size()) {
     boost::system::error_code error;
     const std::string_view rest = bytes.substr(step.consumed);
     // Beast (1.81) asserts when it is asked twice about a last chunk of which fewer bytes are
@@ -151,6 +165,7 @@ HttpMachine::Step HttpMachine::feed(std::string_view bytes) {
       step.error = error_of(error, impl_->limits);
       return step;
     }
+    if (parser.is_header_done()) step.error = impl_->length_refused();
     if (taken == 0) break;
   }
   if (step.error) return step;

@@ -26,6 +26,7 @@ struct Request {
   std::string path;        ///< percent-decoded path without query (raw bytes checked by the router)
   std::string_view query;  ///< raw, without '?'
   bool keep_alive = true;
+  bool takes_chunks = true;  ///< HTTP/1.1
   std::string_view body;
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   /// First header of that name (case-insensitive), or empty.
@@ -38,6 +39,9 @@ struct Response {
   std::string body;
   bool close = false;
   bool head_only = false;  ///< answer to HEAD: length, no body
+  /// Of a body that is not in `body` but follows (BodySource), or would without HEAD.
+  std::optional<std::uint64_t> body_bytes{};
+  bool chunked = false;  ///< a body that follows without a known length
 };
 
 class HttpMachine {

@@ -10,13 +10,14 @@ namespace peal::gateway::http {
 
 class HttpProbe final : public runtime::Probe {
  public:
-  enum class Face : std::uint8_t { websocket, channels, stream, command, page, other };
+  enum class Face : std::uint8_t { websocket, channels, files, stream, command, page, other };
 
   void requested(Face face) { requests_[static_cast<std::size_t>(face)].add(); }
   void refused(ErrorCode code) { refusals_[static_cast<std::size_t>(code)].add(); }
 
   void collect(runtime::MetricSink& sink) const override {
-    constexpr std::array kFaces = {"websocket", "channels", "stream", "command", "page", "other"};
+    constexpr std::array kFaces = {"websocket", "channels", "files", "stream",
+                                   "command",   "page",     "other"};
     for (std::size_t i = 0; i < kFaces.size(); ++i) {
       sink.counter("peal_http_face_requests_total", "Requests to the public listener by face",
                    static_cast<double>(requests_[i].value()), {{"face", kFaces[i]}});
@@ -30,7 +31,7 @@ class HttpProbe final : public runtime::Probe {
   }
 
  private:
-  std::array<runtime::Counter, 6> requests_;
+  std::array<runtime::Counter, 7> requests_;
   std::array<runtime::Counter, 256> refusals_;
 };
 

@@ -66,8 +66,11 @@ void append_response(std::string& out, const Response& response, bool keep_alive
   append_header(out, "Date", date());
   for (const auto& [name, value] : response.headers)
     append_header(out, name, value);
-  if (has_content_length(response.status)) {
-    append_header(out, "Content-Length", std::to_string(response.body.size()));
+  if (response.chunked) {
+    append_header(out, "Transfer-Encoding", "chunked");
+  } else if (has_content_length(response.status)) {
+    append_header(out, "Content-Length",
+                  std::to_string(response.body_bytes.value_or(response.body.size())));
   }
   if (response.status >= 200) {
     append_header(out, "Connection", keep_alive && !response.close ? "keep-alive" : "close");

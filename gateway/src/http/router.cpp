@@ -2,15 +2,16 @@
 
 #include <utility>
 
+#include "http/accept.hpp"
 #include "http/channel_page.hpp"
 #include "http/handshake.hpp"
-#include "http/text.hpp"
 #include "peal/proto/channel_name.hpp"
 
 namespace peal::gateway::http {
 namespace {
 
 constexpr std::string_view kChannels = "/channels/";
+constexpr std::string_view kFiles = "/files/";
 constexpr Methods kUpgradeMethods{"GET", ""};
 constexpr Methods kPageMethods{"GET, HEAD", ""};
 
@@ -21,6 +22,7 @@ Router::Router(std::shared_ptr<const RouterShared> shared, runtime::Logger logge
     : desk_(std::move(shared), std::move(logger), probes),
       command_face_(desk_),
       resource_face_(desk_),
+      file_face_(desk_),
       stream_face_(desk_) {
   for (const ProtocolFactory& make : desk_.shared().protocols)
     protocols_.push_back(make(desk_.limits()));
@@ -38,13 +40,18 @@ void Router::handle(const Request& request, Exchange exchange) {
     desk_.probe().requested(Face::channels);
     const std::string_view channel = path.substr(kChannels.size());
     if (!desk_.admit(request, call) || !check_channel(channel, call)) return;
-    if (request.method == "GET" && has_token(request.header("Accept"), "text/event-stream"))
+    if (request.method == "GET" && named_first(request.header("Accept"), "text/event-stream"))
       return stream_face_.follow(request, channel, std::move(call));
     resource_face_.serve(request, channel, std::move(call));
   } else if (path == "/stream") {
     desk_.probe().requested(Face::stream);
     if (desk_.admit(request, call) && !desk_.turned_away(request, call, StreamFace::kMethods))
       stream_face_.serve(request, std::move(call));
+  } else if (path.starts_with(kFiles)) {
+    desk_.probe().requested(Face::files);
+    const std::string_view channel = path.substr(kFiles.size());
+    if (desk_.admit(request, call) && check_channel(channel, call))
+      file_face_.serve(request, channel, std::move(call));
   } else if (path == "/command") {
     desk_.probe().requested(Face::command);
     if (desk_.admit(request, call) && !desk_.turned_away(request, call, CommandFace::kMethods))

@@ -8,6 +8,7 @@
 
 #include "http/command_face.hpp"
 #include "http/desk.hpp"
+#include "http/file_face.hpp"
 #include "http/resource_face.hpp"
 #include "http/stream_face.hpp"
 
@@ -30,6 +31,7 @@ class Router final : public HttpService {
   std::vector<std::unique_ptr<Protocol>> protocols_;
   CommandFace command_face_;
   ResourceFace resource_face_;
+  FileFace file_face_;
   StreamFace stream_face_;
 };
 

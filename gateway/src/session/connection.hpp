@@ -10,11 +10,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "http/http_machine.hpp"
 #include "io/outbox.hpp"
+#include "session/body_source.hpp"
 #include "session/rules.hpp"
 #include "session/stream_places.hpp"
 #include "session/subscription_list.hpp"
@@ -32,9 +34,16 @@ struct Connection : Endpoint {
     bool answer_due = false;  ///< a request was handed out and is not answered
     bool keep_alive = true;
     bool head = false;
+    bool takes_chunks = true;
     bool fresh = true;        ///< nothing of a request has come since the last answer
     bool answered = false;    ///< the machine has to be told before it is fed again
     bool body_timed = false;  ///< the timer is the body's
+    bool closes = false;      ///< the connection ends with the answer that is on its way
+    /// An answer's body on its way; null: none.
+    std::unique_ptr<BodySource> body;
+    bool pulling = false;                      ///< the body was asked for its next piece
+    std::optional<std::uint64_t> body_left{};  ///< none: its length is not known
+    bool chunked = false;
   };
   /// What waits inside: bytes behind an unanswered command, a command behind another of its
   /// channel.
@@ -43,7 +52,7 @@ struct Connection : Endpoint {
     std::size_t input_wanted = 0;  ///< bytes until it makes sense to look again; 0: look now
     std::string stalled;           ///< a command that waits for earlier ones of its channel
     bool has_stalled = false;
-    std::vector<std::string> asked;  ///< channels with a hook's answer due
+    std::vector<std::string> asked;        ///< channels with a hook's answer due
     std::unique_ptr<StreamPlaces> places;  ///< of a stream over several channels, with ids
     bool empty() const { return input.empty() && !has_stalled && asked.empty() && !places; }
   };

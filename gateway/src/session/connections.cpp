@@ -409,6 +409,7 @@ void Connections::on_unblocked(Endpoint& endpoint) {
   connection.polls_output = connection.transport().read_wants_write();
   watch(connection);
   resume(connection);
+  owner_.on_writable(connection);
 }
 
 void Connections::on_drained(Endpoint& endpoint) {

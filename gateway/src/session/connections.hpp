@@ -37,6 +37,8 @@ class ConnectionOwner {
   virtual bool paused(const Connection& connection) const = 0;
   /// A command or request that waited inside may go on.
   virtual void on_resumed(Connection& connection) = 0;
+  /// What the kernel did not take at once is sent: more may be queued.
+  virtual void on_writable(Connection& connection) = 0;
   virtual void on_timer(Connection& connection) = 0;  ///< not called for handshake and lingering
   /// The peer ended its side while http or open; true: keep the connection, something is still to
   /// be sent.

@@ -23,6 +23,11 @@ void Exchange::respond(http::Response response) {
   if (shard != nullptr) shard->respond(index_, generation_, std::move(response));
 }
 
+void Exchange::respond(http::Response response, std::unique_ptr<BodySource> body) {
+  Shard* shard = std::exchange(shard_, nullptr);
+  if (shard != nullptr) shard->respond(index_, generation_, std::move(response), std::move(body));
+}
+
 void Exchange::upgrade(Protocol& protocol, std::shared_ptr<const Principal> principal,
                        HttpHeaders headers) {
   Shard* shard = std::exchange(shard_, nullptr);

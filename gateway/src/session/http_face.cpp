@@ -1,5 +1,7 @@
 #include "session/http_face.hpp"
 
+#include <array>
+#include <charconv>
 #include <utility>
 
 namespace peal::gateway {
@@ -41,30 +43,114 @@ void HttpFace::on_input(Connection& connection, std::span<char>& input) {
   http.answer_due = true;
   http.keep_alive = step.request->keep_alive;
   http.head = step.request->method == "HEAD";
+  http.takes_chunks = step.request->takes_chunks;
   service_->handle(*step.request,
                    Exchange(shard_, connection.index, connections_.generation(connection)));
 }
 
-void HttpFace::respond(Connection& connection, http::Response response) {
-  if (!connection.http || !connection.http->answer_due) return;
+void HttpFace::begin_answer(Connection& connection, http::Response& response) {
+  Connection::Http& http = *connection.http;
+  if (http.head) response.head_only = true;
+  if (draining_ || connection.peer_ended) response.close = true;
+  http.closes = !http.keep_alive || response.close;
+  scratch_.clear();
+  http::append_response(scratch_, response, !http.closes);
+  send(connection, scratch_);
+  if (scratch_.capacity() > 1024 * 1024) scratch_ = std::string();
+}
+
+void HttpFace::end_answer(Connection& connection) {
   Connection::Http& http = *connection.http;
   http.answer_due = false;
   http.answered = true;
   http.fresh = true;
   http.body_timed = false;
-  if (http.head) response.head_only = true;
-  if (draining_ || connection.peer_ended) response.close = true;
-  const bool keep = http.keep_alive && !response.close;
-  scratch_.clear();
-  http::append_response(scratch_, response, keep);
-  send(connection, scratch_);
-  if (scratch_.capacity() > 1024 * 1024) scratch_ = std::string();
-  if (!keep) {
+  if (http.closes || connection.peer_ended) {
     connections_.finish(connection);
     return;
   }
   connections_.schedule(connection, limits_.header_timeout);
   connections_.resume(connection);
+}
+
+void HttpFace::respond(Connection& connection, http::Response response) {
+  if (!connection.http || !connection.http->answer_due || connection.http->body) return;
+  begin_answer(connection, response);
+  end_answer(connection);
+}
+
+void HttpFace::respond(Connection& connection, http::Response response,
+                       std::unique_ptr<BodySource> body) {
+  if (!connection.http || !connection.http->answer_due || connection.http->body) return;
+  Connection::Http& http = *connection.http;
+  if (!response.body_bytes) {
+    response.chunked = http.takes_chunks;
+    response.close |= !http.takes_chunks;
+  }
+  begin_answer(connection, response);
+  if (http.head || response.body_bytes == std::uint64_t{0}) return end_answer(connection);
+  http.body_left = response.body_bytes;
+  http.chunked = response.chunked;
+  http.body = std::move(body);
+  pull(connection);
+}
+
+void HttpFace::pull(Connection& connection) {
+  // A source may answer at once; one after the other then, not each inside the other.
+  struct AtOnce {
+    bool possible = true;
+    std::optional<BodySource::Piece> piece;
+  };
+  for (bool more = true; more;) {
+    const auto at_once = std::make_shared<AtOnce>();
+    connection.http->pulling = true;
+    connection.http->body->pull(
+        [this, at_once, index = connection.index,
+         generation = connections_.generation(connection)](BodySource::Piece piece) {
+          if (at_once->possible) {
+            at_once->piece = std::move(piece);
+            return;
+          }
+          Connection* found = connections_.find(index, generation);
+          if (found != nullptr && take(*found, std::move(piece))) pull(*found);
+        });
+    at_once->possible = false;
+    more = at_once->piece && take(connection, std::move(*at_once->piece));
+  }
+}
+
+bool HttpFace::take(Connection& connection, BodySource::Piece piece) {
+  Connection::Http& http = *connection.http;
+  http.pulling = false;
+  const std::size_t size = piece.bytes ? piece.bytes->size() : 0;
+  const bool too_much = http.body_left && size > *http.body_left;
+  const bool too_little = http.body_left && piece.last && size < *http.body_left;
+  if (piece.failed || too_much || too_little) {
+    connections_.destroy(connection);
+    return false;
+  }
+  if (http.chunked && size > 0) {
+    std::array<char, 16> digits{};
+    char* end = std::to_chars(digits.begin(), digits.end() - 2, size, 16).ptr;
+    *end++ = '\r';
+    *end++ = '\n';
+    send(connection, {digits.data(), end});
+  }
+  if (size > 0) connections_.outlet().append(connection, piece.bytes);
+  if (http.chunked && size > 0) send(connection, "\r\n");
+  if (http.body_left) *http.body_left -= size;
+  if (piece.last || http.body_left == std::uint64_t{0}) {
+    if (http.chunked) send(connection, "0\r\n\r\n");
+    http.body.reset();
+    end_answer(connection);
+    return false;
+  }
+  connections_.outlet().flush(connection);
+  return connection.state == State::http && !connection.outbox.blocked();
+}
+
+void HttpFace::on_writable(Connection& connection) {
+  if (connection.http && connection.http->body && !connection.http->pulling) pull(connection);
 }
 
 bool HttpFace::admit_session(Connection& connection, Protocol& protocol, Framing framing) {

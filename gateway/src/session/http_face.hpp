@@ -3,7 +3,8 @@
 // HttpService with an Exchange; nothing behind a request is parsed before its answer. Deadlines: a
 // whole header within header_timeout (also between requests), a whole body within body_timeout,
 // none while an answer is due. An upgrade makes the connection a session and leaves the bytes
-// behind the request to it. One thread.
+// behind the request to it. A body that comes in pieces is pulled as the client takes it
+// (BodySource). One thread.
 
 #include <cstdint>
 #include <functional>
@@ -40,6 +41,8 @@ class HttpFace {
   void on_timer(Connection& connection);
   bool on_peer_ended(Connection& connection);
   void respond(Connection& connection, http::Response response);
+  void respond(Connection& connection, http::Response response, std::unique_ptr<BodySource> body);
+  void on_writable(Connection& connection);
   void upgrade(Connection& connection, Protocol& protocol,
                std::shared_ptr<const Principal> principal, const HttpHeaders& headers);
   /// As upgrade, to a session that is an endless response of server-sent events; whether it is one.
@@ -52,6 +55,12 @@ class HttpFace {
   bool admit_session(Connection& connection, Protocol& protocol, Framing framing);
   void become_session(Connection& connection, std::shared_ptr<const Principal> principal);
   void send(Connection& connection, std::string_view bytes);
+  /// The answer's head, and its body if that is in it.
+  void begin_answer(Connection& connection, http::Response& response);
+  void end_answer(Connection& connection);
+  void pull(Connection& connection);
+  /// Whether the next piece is wanted now.
+  bool take(Connection& connection, BodySource::Piece piece);
 
   Shard& shard_;
   Connections& connections_;

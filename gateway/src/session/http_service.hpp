@@ -15,6 +15,7 @@
 
 #include "http/http_machine.hpp"
 #include "peal/gateway/rules.hpp"
+#include "session/body_source.hpp"
 #include "session/protocol.hpp"
 #include "session/stream_order.hpp"
 
@@ -38,6 +39,9 @@ class Exchange {
 
   /// An answer; HEAD, keep-alive and Connection are taken care of.
   void respond(http::Response response);
+  /// An answer whose body follows in pieces; its length is response.body_bytes, or none. To HEAD
+  /// the body is not asked for.
+  void respond(http::Response response, std::unique_ptr<BodySource> body);
   /// 101 with Upgrade, Connection and `headers` (Sec-WebSocket-Accept among them); from then on the
   /// connection is a session that speaks `protocol`, which must live as long as the service.
   void upgrade(Protocol& protocol, std::shared_ptr<const Principal> principal, HttpHeaders headers);

@@ -63,6 +63,8 @@ class Shard {
  private:
   friend class Exchange;
   virtual void respond(std::uint32_t index, std::uint32_t generation, http::Response response) = 0;
+  virtual void respond(std::uint32_t index, std::uint32_t generation, http::Response response,
+                       std::unique_ptr<BodySource> body) = 0;
   virtual void upgrade(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
                        std::shared_ptr<const Principal> principal, HttpHeaders headers) = 0;
   virtual void stream(std::uint32_t index, std::uint32_t generation, Protocol& protocol,

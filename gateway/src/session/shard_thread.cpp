@@ -174,6 +174,10 @@ bool ShardThread::paused(const Connection& connection) const {
   return sessions_.paused(connection);
 }
 
+void ShardThread::on_writable(Connection& connection) {
+  if (connection.state == State::http) http_.on_writable(connection);
+}
+
 void ShardThread::on_timer(Connection& connection) {
   if (connection.state == State::http)
     http_.on_timer(connection);
@@ -216,6 +220,12 @@ void ShardThread::on_state(const bus::BusState& state) {
 void ShardThread::respond(std::uint32_t index, std::uint32_t generation, http::Response response) {
   if (Connection* connection = connections_.find(index, generation))
     http_.respond(*connection, std::move(response));
+}
+
+void ShardThread::respond(std::uint32_t index, std::uint32_t generation, http::Response response,
+                          std::unique_ptr<BodySource> body) {
+  if (Connection* connection = connections_.find(index, generation))
+    http_.respond(*connection, std::move(response), std::move(body));
 }
 
 void ShardThread::upgrade(std::uint32_t index, std::uint32_t generation, Protocol& protocol,

@@ -62,6 +62,8 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
 
   // Shard, for Exchange
   void respond(std::uint32_t index, std::uint32_t generation, http::Response response) override;
+  void respond(std::uint32_t index, std::uint32_t generation, http::Response response,
+               std::unique_ptr<BodySource> body) override;
   void upgrade(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
                std::shared_ptr<const Principal> principal, HttpHeaders headers) override;
   void stream(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
@@ -73,6 +75,7 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   void on_input(Connection& connection, std::span<char>& input) override;
   bool paused(const Connection& connection) const override;
   void on_resumed(Connection& connection) override { sessions_.on_resumed(connection); }
+  void on_writable(Connection& connection) override;
   void on_timer(Connection& connection) override;
   bool on_peer_ended(Connection& connection) override;
   void on_too_slow(Connection& connection, SlowReason reason) override;

@@ -330,6 +330,7 @@ class ConnectionsClock : public testing::Test, public gateway::ConnectionOwner {
   void on_input(Connection&, std::span<char>& input) override { input = {}; }
   bool paused(const Connection&) const override { return false; }
   void on_resumed(Connection&) override {}
+  void on_writable(Connection&) override {}
   void on_timer(Connection&) override { ++timers; }
   bool on_peer_ended(Connection&) override { return false; }
   void on_too_slow(Connection&, gateway::SlowReason) override {}
