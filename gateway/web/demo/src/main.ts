@@ -10,7 +10,7 @@ import { parseRoomMessage, type RoomMessage } from "./room_messages.ts";
 import { kAnnounceEvery, Roster } from "./roster.ts";
 import { StatusView } from "./status_view.ts";
 import { setUpTheme } from "./theme.ts";
-import { reasonOf } from "./words.ts";
+import { gatewayWord, reasonOf } from "./words.ts";
 
 const kRoom = "demo:room";
 const kLoad = "demo:load";
@@ -32,7 +32,7 @@ const bell = new Bell();
 const room = peal.subscribe(kRoom);
 new ChartView(peal.subscribe(kLoad));
 
-const gateway = () => (peal.state.name === "connected" ? peal.state.gateway : "");
+const gateway = () => (peal.state.name === "connected" ? gatewayWord(peal.state) : "");
 
 /** Publishes what needs no answer: a person who is not told of today is told of the next time. */
 function tell(message: RoomMessage): void {
@@ -88,7 +88,7 @@ peal.on("state", (state) => {
   if (state.name === "connected" && state.again) {
     lost = false;
     const seconds = status.downFor === undefined ? "" : ` after ${(status.downFor / 1000).toFixed(1)} s`;
-    chat.note(`Back again${seconds}, on ${state.gateway}`, "back");
+    chat.note(`Back again${seconds}, on ${gatewayWord(state)}`, "back");
   }
   byId<HTMLInputElement>("say").placeholder =
     state.name === "connected" ? "Say something" : "Sent when the connection is back";

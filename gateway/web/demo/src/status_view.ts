@@ -2,7 +2,7 @@
 // page whenever there is something to say. The round trip is measured while somebody looks.
 import type { ConnectionState, Peal } from "../../client/src/index.ts";
 import { byId } from "./dom.ts";
-import { bannerOf, latencyWord, stateWord } from "./words.ts";
+import { bannerOf, gatewayWord, latencyWord, stateWord } from "./words.ts";
 
 const kMeasureEvery = 2000;
 const kBackBannerFor = 8000;
@@ -29,7 +29,7 @@ export class StatusView {
     if (state.name === "connected") {
       this.downFor = this.#lostAt === undefined ? undefined : now - this.#lostAt;
       this.#lostAt = undefined;
-      byId("link-gateway").textContent = state.gateway || "–";
+      byId("link-gateway").textContent = gatewayWord(state);
       void this.#measure();
     } else {
       byId("link-latency").textContent = "–";

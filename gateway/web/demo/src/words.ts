@@ -31,13 +31,19 @@ export function stateWord(state: ConnectionState): string {
   }
 }
 
+/** Which gateway this tab is on. Where WebSockets are blocked each request may go to another one. */
+export function gatewayWord(state: ConnectionState & { name: "connected" }): string {
+  const ways = { websocket: "the gateway", sse: "any gateway (stream)", poll: "any gateway (polls)" };
+  return state.gateway || ways[state.transport];
+}
+
 /** The sentence over the page; undefined when there is nothing to say. */
 export function bannerOf(state: ConnectionState, downFor?: number): string | undefined {
   switch (state.name) {
     case "connecting":
       return state.attempt > 1 ? "Connection lost. Trying again now …" : undefined;
     case "connected":
-      return state.again ? `Back again${after(downFor)}, on ${state.gateway || "the gateway"}.` : undefined;
+      return state.again ? `Back again${after(downFor)}, on ${gatewayWord(state)}.` : undefined;
     case "waiting": {
       const what = state.offline ? "There is no network" : `Connection lost: ${reasonOf(state.error)}`;
       const when = state.retryIn >= 1000 ? `in ${Math.round(state.retryIn / 1000)} s` : "in a moment";

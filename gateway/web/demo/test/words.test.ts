@@ -20,6 +20,8 @@ describe("what the page says", () => {
     expect(bannerOf(connected(true), 2340)).toBe("Back again after 2.3 s, on gateway-2.");
     expect(bannerOf(connected(true), 61_400)).toBe("Back again after 61 s, on gateway-2.");
     expect(stateWord(connected(true))).toBe("Connected");
+    const overHttp = { ...connected(true), transport: "sse", gateway: "" } as ConnectionState;
+    expect(bannerOf(overHttp, 2340)).toBe("Back again after 2.3 s, on any gateway (stream).");
   });
 
   it("nothing when all is as it should be", () => {
