@@ -5,6 +5,7 @@
 #include "http/accept.hpp"
 #include "http/channel_page.hpp"
 #include "http/handshake.hpp"
+#include "http/query.hpp"
 #include "peal/proto/channel_name.hpp"
 
 namespace peal::gateway::http {
@@ -42,6 +43,8 @@ void Router::handle(const Request& request, Exchange exchange) {
     if (!desk_.admit(request, call) || !check_channel(channel, call)) return;
     if (request.method == "GET" && named_first(request.header("Accept"), "text/event-stream"))
       return stream_face_.follow(request, channel, std::move(call));
+    if (request.method == "GET" && query_has(request.query, "wait"))
+      return stream_face_.wait(request, channel, std::move(call));
     resource_face_.serve(request, channel, std::move(call));
   } else if (path == "/stream") {
     desk_.probe().requested(Face::stream);

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "http/history_face.hpp"
+#include "http/history_wait.hpp"
+#include "http/poll.hpp"
 #include "session/shard.hpp"
 
 namespace peal::gateway::http {
@@ -29,7 +32,19 @@ void StreamFace::serve(const Request& request, Call call) {
   auto asked = reader_.read(request);
   if (!asked) return desk_.refuse(call, asked.error());
   if (all_refused(call, asked->order)) return;
-  open(call, asked->order);
+  if (!asked->wait) return open(call, asked->order);
+  std::make_shared<Poll>(desk_, protocol_, std::move(call), std::move(*asked))->open();
+}
+
+void StreamFace::wait(const Request& request, std::string_view channel, Call call) {
+  const auto wait = reader_.read_wait(request.query);
+  if (!wait) return desk_.refuse(call, wait.error());
+  const auto read = read_history_query(request.query, channel, desk_.limits());
+  if (!read) return desk_.refuse(call, read.error());
+  if (read->mode != bus::ReadRequest::Mode::forward)
+    return desk_.refuse(call, fail(ErrorCode::request_invalid, "reverse=true can't be waited for"));
+  std::make_shared<HistoryWait>(desk_, protocol_, std::move(call), std::string(channel), *read)
+      ->open(**wait);
 }
 
 void StreamFace::follow(const Request& request, std::string_view channel, Call call) {

@@ -22,6 +22,9 @@ class StreamFace {
   /// `channel` a valid name.
   void follow(const Request& request, std::string_view channel, Call call);
 
+  /// A page of one channel's history that is waited for (`wait=`), likewise.
+  void wait(const Request& request, std::string_view channel, Call call);
+
  private:
   struct Waiting;
   void open(Call& call, const StreamOrder& order);

@@ -151,6 +151,8 @@ StreamRequestReader::Failure StreamRequestReader::check(StreamRequest& made, boo
   for (const StreamOrder::Channel& channel : channels) {
     if (!names.insert(channel.name).second)
       return invalid("the channel " + channel.name.substr(0, 64) + " is named twice");
+    if (made.wait && channel.presence)
+      return invalid("presence is for who stays: it can't be asked for with wait");
   }
   return std::nullopt;
 }

@@ -24,13 +24,15 @@
 
 namespace peal::gateway {
 
+class Waiter;
+
 struct Connection : Endpoint {
   enum class State : std::uint8_t { handshake, http, open, closing, lingering, dead };
 
   /// While HTTP is spoken.
   struct Http {
-    explicit Http(const Limits& limits) : machine(limits) {}
-    http::HttpMachine machine;
+    explicit Http(const Limits& limits) : machine(std::in_place, limits) {}
+    std::optional<http::HttpMachine> machine;  ///< none while a waiter has its request
     bool answer_due = false;  ///< a request was handed out and is not answered
     bool keep_alive = true;
     bool head = false;
@@ -44,6 +46,7 @@ struct Connection : Endpoint {
     bool pulling = false;                      ///< the body was asked for its next piece
     std::optional<std::uint64_t> body_left{};  ///< none: its length is not known
     bool chunked = false;
+    std::shared_ptr<Waiter> waiter;  ///< shared with what it waits for
   };
   /// What waits inside: bytes behind an unanswered command, a command behind another of its
   /// channel.

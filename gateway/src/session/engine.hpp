@@ -9,6 +9,7 @@
 
 #include "peal/bus/bus_port.hpp"
 #include "peal/gateway/rules.hpp"
+#include "session/follower.hpp"
 
 namespace peal::gateway {
 
@@ -34,6 +35,11 @@ class Engine {
                     const bus::ReadRequest& request, PageDone done) = 0;
   /// From control or the embedding application: rules don't apply.
   virtual void read_trusted(const bus::ReadRequest& request, PageDone done) = 0;
+  /// Tells `follower` of a channel, for a client: whoever may subscribe may. It outlives the
+  /// following, which ends with `unfollow` or on_refused (then 0 may be the answer).
+  virtual FollowId follow(const std::shared_ptr<const Principal>& principal,
+                          std::string_view channel, Follower& follower) = 0;
+  virtual void unfollow(FollowId id) = 0;
   virtual const bus::BusState& bus_state() const = 0;
 };
 

@@ -28,6 +28,10 @@ void Exchange::respond(http::Response response, std::unique_ptr<BodySource> body
   if (shard != nullptr) shard->respond(index_, generation_, std::move(response), std::move(body));
 }
 
+void Exchange::wait(std::shared_ptr<Waiter> waiter, std::chrono::milliseconds at_most) {
+  if (shard_ != nullptr) shard_->wait(index_, generation_, std::move(waiter), at_most);
+}
+
 void Exchange::upgrade(Protocol& protocol, std::shared_ptr<const Principal> principal,
                        HttpHeaders headers) {
   Shard* shard = std::exchange(shard_, nullptr);

@@ -17,10 +17,13 @@ void HttpFace::on_input(Connection& connection, std::span<char>& input) {
   if (!connection.http) connection.http = std::make_unique<Connection::Http>(limits_);
   Connection::Http& http = *connection.http;
   if (http.answer_due) return;
-  if (http.answered) http.machine.next();
+  if (!http.machine)
+    http.machine.emplace(limits_);
+  else if (http.answered)
+    http.machine->next();
   http.answered = false;
   http.fresh = false;
-  http::HttpMachine::Step step = http.machine.feed({input.data(), input.size()});
+  http::HttpMachine::Step step = http.machine->feed({input.data(), input.size()});
   input = input.subspan(step.consumed);
   if (step.continue_expected) send(connection, "HTTP/1.1 100 Continue\r\n\r\n");
   if (step.error) {
@@ -32,7 +35,7 @@ void HttpFace::on_input(Connection& connection, std::span<char>& input) {
     return;
   }
   if (step.request == nullptr) {
-    if (http.machine.in_body() && !http.body_timed) {
+    if (http.machine->in_body() && !http.body_timed) {
       http.body_timed = true;
       connections_.schedule(connection, limits_.body_timeout);
     }
@@ -46,6 +49,25 @@ void HttpFace::on_input(Connection& connection, std::span<char>& input) {
   http.takes_chunks = step.request->takes_chunks;
   service_->handle(*step.request,
                    Exchange(shard_, connection.index, connections_.generation(connection)));
+  // While it waits nothing of the request is needed: a parser is larger than all the rest.
+  if (connection.http && connection.http->waiter) connection.http->machine.reset();
+}
+
+void HttpFace::wait(Connection& connection, std::shared_ptr<Waiter> waiter,
+                    std::chrono::milliseconds at_most) {
+  if (!connection.http || !connection.http->answer_due) return;
+  connection.http->waiter = std::move(waiter);
+  connections_.schedule(connection, draining_ ? std::chrono::milliseconds(0) : at_most);
+}
+
+void HttpFace::hurry(Connection& connection) {
+  if (connection.state != State::http || !connection.http) return;
+  if (const auto waiter = connection.http->waiter) waiter->on_due();
+}
+
+void HttpFace::on_gone(Connection& connection) {
+  if (!connection.http) return;
+  if (const auto waiter = std::exchange(connection.http->waiter, nullptr)) waiter->on_gone();
 }
 
 void HttpFace::begin_answer(Connection& connection, http::Response& response) {
@@ -61,6 +83,7 @@ void HttpFace::begin_answer(Connection& connection, http::Response& response) {
 
 void HttpFace::end_answer(Connection& connection) {
   Connection::Http& http = *connection.http;
+  const auto waiter = std::exchange(http.waiter, nullptr);
   http.answer_due = false;
   http.answered = true;
   http.fresh = true;
@@ -208,7 +231,7 @@ bool HttpFace::stream(Connection& connection, Protocol& protocol,
 }
 
 void HttpFace::on_timer(Connection& connection) {
-  if (connection.http && connection.http->answer_due) return;
+  if (connection.http && connection.http->answer_due) return hurry(connection);
   if (!connection.http || connection.http->fresh) {
     connections_.destroy(connection);
     return;
@@ -225,7 +248,7 @@ void HttpFace::on_timer(Connection& connection) {
 }
 
 bool HttpFace::on_peer_ended(Connection& connection) {
-  if (connection.http && connection.http->answer_due) return true;
+  if (connection.http && connection.http->answer_due) return !connection.http->waiter;
   if (connection.outbox.empty()) return false;
   connections_.finish(connection);
   return true;

@@ -2,9 +2,10 @@
 // A connection while it speaks HTTP: requests are parsed one at a time and handed to the
 // HttpService with an Exchange; nothing behind a request is parsed before its answer. Deadlines: a
 // whole header within header_timeout (also between requests), a whole body within body_timeout,
-// none while an answer is due. An upgrade makes the connection a session and leaves the bytes
-// behind the request to it. A body that comes in pieces is pulled as the client takes it
-// (BodySource). One thread.
+// none while an answer is due; who waits with its answer is told when its time is over, and that
+// the client has gone as soon as it ends its side. An upgrade makes the connection a session and
+// leaves the bytes behind the request to it. A body that comes in pieces is pulled as the client
+// takes it (BodySource). One thread.
 
 #include <cstdint>
 #include <functional>
@@ -43,6 +44,11 @@ class HttpFace {
   void respond(Connection& connection, http::Response response);
   void respond(Connection& connection, http::Response response, std::unique_ptr<BodySource> body);
   void on_writable(Connection& connection);
+  void wait(Connection& connection, std::shared_ptr<Waiter> waiter,
+            std::chrono::milliseconds at_most);
+  /// Who waits with its answer should answer now.
+  static void hurry(Connection& connection);
+  static void on_gone(Connection& connection);
   void upgrade(Connection& connection, Protocol& protocol,
                std::shared_ptr<const Principal> principal, const HttpHeaders& headers);
   /// As upgrade, to a session that is an endless response of server-sent events; whether it is one.

@@ -7,6 +7,7 @@
 // because the next request isn't parsed before. Dropped unanswered, it says 500 internal_error.
 // When the client has gone, answering is harmless.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,6 +27,16 @@ class Shard;
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
+/// Who answers a request only when something has happened. Told on the shard's thread.
+class Waiter {
+ public:
+  virtual ~Waiter() = default;
+  /// The time is over, or the gateway stops: answer as soon as possible.
+  virtual void on_due() = 0;
+  /// The client has gone: there is nobody to answer.
+  virtual void on_gone() = 0;
+};
+
 class Exchange {
  public:
   Exchange(Shard& shard, std::uint32_t index, std::uint32_t generation)
@@ -37,6 +48,9 @@ class Exchange {
   Exchange& operator=(Exchange&& other) noexcept;
   ~Exchange();
 
+  /// The answer may take this long: `waiter` is told when it is due, and is released by the answer.
+  /// Of the request nothing is kept.
+  void wait(std::shared_ptr<Waiter> waiter, std::chrono::milliseconds at_most);
   /// An answer; HEAD, keep-alive and Connection are taken care of.
   void respond(http::Response response);
   /// An answer whose body follows in pieces; its length is response.body_bytes, or none. To HEAD

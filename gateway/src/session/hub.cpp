@@ -56,7 +56,7 @@ void Hub::erase(Channel& channel) {
   probe_.channel_count_changed(numbers_.size());
 }
 
-std::uint32_t Hub::join(Connection& connection, std::string_view name) {
+Hub::Channel& Hub::open(std::string_view name) {
   const std::uint32_t found = find(name);
   Channel& channel = found == kNone ? make(name) : *channels_[found];
   if (channel.unwatched) ++generations_[channel.number];  // refused this turn: try anew
@@ -65,6 +65,11 @@ std::uint32_t Hub::join(Connection& connection, std::string_view name) {
         false;  // a read under way was the old one's
     port_->watch(alias_of(channel), channel.name);
   }
+  return channel;
+}
+
+std::uint32_t Hub::join(Connection& connection, std::string_view name) {
+  Channel& channel = open(name);
   const std::uint32_t slot = connection.subscriptions.add(
       {channel.number, static_cast<std::uint32_t>(channel.members.size())});
   channel.members.push_back({connection.index, slot});
@@ -86,16 +91,19 @@ void Hub::leave(Connection& connection, std::uint32_t slot) {
   channel.members[subscription.place].connection = kNone;
   ++channel.left;
   --channel.variant_members[connection.variant];
-  if (!channel.to_compact) {
-    channel.to_compact = true;
-    to_compact_.push_back(channel.number);
-  }
+  compact_later(channel);
   const std::uint32_t moved = connection.subscriptions.remove(slot);
   if (moved != slot) {
     const Subscription other = connection.subscriptions[slot];
     channels_[other.channel]->members[other.place].slot = slot;
   }
   probe_.subscription_count_changed(--subscriptions_);
+}
+
+void Hub::compact_later(Channel& channel) {
+  if (channel.to_compact) return;
+  channel.to_compact = true;
+  to_compact_.push_back(channel.number);
 }
 
 void Hub::leave_all(Connection& connection) {
@@ -107,7 +115,7 @@ void Hub::compact() {
   for (const std::uint32_t number : to_compact_) {
     Channel& channel = *channels_[number];
     channel.to_compact = false;
-    if (channel.present() == 0) {
+    if (channel.present() == 0 && channel.followers.empty()) {
       erase(channel);
       continue;
     }
@@ -168,7 +176,7 @@ void Hub::on_batch(std::span<const bus::Delivery> deliveries) {
         channel->feed->advance(delivery.publication.offset);
       }
     }
-    if (channel->present() > 0) gather(*channel, i);
+    if (channel->present() > 0 || !channel->followers.empty()) gather(*channel, i);
   }
   for (const std::uint32_t number : touched_)
     if (channels_[number]) send_due(*channels_[number], deliveries);
@@ -194,6 +202,7 @@ void Hub::send_due(Channel& channel, std::span<const bus::Delivery> deliveries) 
       messages = 0;
     }
   }
+  if (!channel.followers.empty()) tell_due(channel, first, deliveries);
 }
 
 void Hub::send_frame(Channel& channel, std::uint8_t variant, const FrameRef& frame,

@@ -24,6 +24,7 @@
 #include "peal/bus/feed.hpp"
 #include "session/connection.hpp"
 #include "session/encoder.hpp"
+#include "session/follower.hpp"
 #include "session/gateway_probe.hpp"
 #include "session/rules.hpp"
 
@@ -73,6 +74,15 @@ class Hub {
   /// Where the log of a live recoverable channel stands here.
   std::optional<Position> position(std::uint32_t channel) const;
   void wait(std::uint32_t channel, WaitingSubscribe waiting);
+
+  /// A follower that follows nothing yet.
+  FollowId add_follower(Follower& follower);
+  /// Its channel; nothing happens when it has left meanwhile.
+  void follow(FollowId id, std::string_view name);
+  void unfollow(FollowId id);
+  /// Of one that follows nothing yet.
+  void refuse_follower(FollowId id, const Error& error);
+
   /// One push to one session of that channel. Whatever brings a session forward goes through here
   /// or through `fan_out`: a stream's id line goes before it.
   void push(Connection& connection, std::uint32_t channel, const Push& push);
@@ -106,6 +116,7 @@ class Hub {
     std::string name;
     std::vector<Member> members;
     std::vector<WaitingSubscribe> waiting;
+    std::vector<FollowId> followers;
     std::optional<bus::Feed> feed;
     std::array<std::uint32_t, Encoder::kVariantsMax> variant_members{};
     std::uint32_t number = 0;
@@ -120,7 +131,23 @@ class Hub {
     std::size_t present() const { return members.size() - left; }
   };
 
+  struct Following {
+    Follower* follower;
+    std::uint32_t channel = kNone;
+    std::uint32_t place = 0;  ///< among its channel's followers
+  };
+
   Channel* find(bus::Alias alias);
+  /// The channel, watched.
+  Channel& open(std::string_view name);
+  void compact_later(Channel& channel);
+  Following* following(FollowId id);
+  template <class Tell>
+  void tell_followers(const Channel& channel, Tell&& tell);
+  void tell_position(const Channel& channel);
+  void tell_due(const Channel& channel, std::uint32_t first,
+                std::span<const bus::Delivery> deliveries);
+  void refuse_followers(Channel& channel, const Error& error);
   Channel& make(std::string_view name);
   void erase(Channel& channel);
   void gather(Channel& channel, std::uint32_t delivery);
@@ -159,6 +186,7 @@ class Hub {
   std::vector<std::uint32_t> to_compact_;
   std::vector<std::uint32_t> touched_;   ///< channels of the batch at hand
   std::vector<std::uint32_t> next_due_;  ///< per delivery of the batch: the channel's next one
+  Slab<Following> followings_;
   std::string scratch_;
   std::size_t subscriptions_ = 0;
 };

@@ -36,6 +36,7 @@ void Hub::on_answer(Channel& channel, const bus::HeadNotice& notice) {
   channel.live = true;
   const std::vector<WaitingSubscribe> waiting = std::exchange(channel.waiting, {});
   owner_.on_watch_answered(channel.number, waiting, nullptr);
+  tell_position(channel);
 }
 
 // Members go before anyone is told, so that a new subscribe starts from nothing.
@@ -49,6 +50,7 @@ void Hub::refuse(Channel& channel, const Error& error) {
       owner_.on_channel_lost(connection);
   }
   owner_.on_watch_answered(channel.number, waiting, &error);
+  refuse_followers(channel, error);
 }
 
 void Hub::refuse_waiting(const Error& error) {
@@ -60,6 +62,7 @@ void Hub::reset(Channel& channel, const Head& head) {
   probe_.feed_reset();
   channel.feed.emplace(head);
   push_all(channel, ResetPush{channel.name, head.position()});
+  tell_position(channel);
 }
 
 void Hub::read_hole(Channel& channel) {
@@ -109,6 +112,7 @@ void Hub::deliver_page(Channel& channel, const bus::Page& page) {
     channel.feed->advance(page.to);
     push_all(channel, PositionPush{channel.name, page.to, channel.feed->epoch()});
   }
+  tell_position(channel);
 }
 
 }  // namespace peal::gateway

@@ -80,6 +80,9 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   void read(const std::shared_ptr<const Principal>& principal, const bus::ReadRequest& request,
             PageDone done) override;
   void read_trusted(const bus::ReadRequest& request, PageDone done) override;
+  FollowId follow(const std::shared_ptr<const Principal>& principal, std::string_view channel,
+                  Follower& follower) override;
+  void unfollow(FollowId id) override { hub_.unfollow(id); }
   const bus::BusState& bus_state() const override { return bus_state_; }
 
   // HubOwner

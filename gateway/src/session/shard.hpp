@@ -65,6 +65,8 @@ class Shard {
   virtual void respond(std::uint32_t index, std::uint32_t generation, http::Response response) = 0;
   virtual void respond(std::uint32_t index, std::uint32_t generation, http::Response response,
                        std::unique_ptr<BodySource> body) = 0;
+  virtual void wait(std::uint32_t index, std::uint32_t generation, std::shared_ptr<Waiter> waiter,
+                    std::chrono::milliseconds at_most) = 0;
   virtual void upgrade(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
                        std::shared_ptr<const Principal> principal, HttpHeaders headers) = 0;
   virtual void stream(std::uint32_t index, std::uint32_t generation, Protocol& protocol,

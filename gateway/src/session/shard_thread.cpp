@@ -197,6 +197,7 @@ void ShardThread::on_too_slow(Connection& connection, SlowReason reason) {
 
 void ShardThread::on_gone(Connection& connection) {
   sessions_.on_gone(connection);
+  HttpFace::on_gone(connection);
 }
 
 void ShardThread::on_batch(std::span<const bus::Delivery> deliveries) {
@@ -226,6 +227,12 @@ void ShardThread::respond(std::uint32_t index, std::uint32_t generation, http::R
                           std::unique_ptr<BodySource> body) {
   if (Connection* connection = connections_.find(index, generation))
     http_.respond(*connection, std::move(response), std::move(body));
+}
+
+void ShardThread::wait(std::uint32_t index, std::uint32_t generation,
+                       std::shared_ptr<Waiter> waiter, std::chrono::milliseconds at_most) {
+  if (Connection* connection = connections_.find(index, generation))
+    http_.wait(*connection, std::move(waiter), at_most);
 }
 
 void ShardThread::upgrade(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
@@ -277,6 +284,9 @@ void ShardThread::drain(std::chrono::milliseconds time, std::function<void()> th
   if (listener_.valid()) loop_.remove(listener_.get());
   listener_.reset();
   http_.set_draining();
+  auto& table = connections_.table();
+  for (std::uint32_t i = 0; i < table.limit(); ++i)
+    if (table.used(i)) HttpFace::hurry(table.at(i));
   drain_ = std::make_unique<Drain>(Drain{now_, time, std::move(then), connections_.alive()});
 }
 

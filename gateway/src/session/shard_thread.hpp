@@ -64,6 +64,8 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   void respond(std::uint32_t index, std::uint32_t generation, http::Response response) override;
   void respond(std::uint32_t index, std::uint32_t generation, http::Response response,
                std::unique_ptr<BodySource> body) override;
+  void wait(std::uint32_t index, std::uint32_t generation, std::shared_ptr<Waiter> waiter,
+            std::chrono::milliseconds at_most) override;
   void upgrade(std::uint32_t index, std::uint32_t generation, Protocol& protocol,
                std::shared_ptr<const Principal> principal, HttpHeaders headers) override;
   void stream(std::uint32_t index, std::uint32_t generation, Protocol& protocol,

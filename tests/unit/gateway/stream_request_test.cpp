@@ -80,6 +80,9 @@ TEST_F(StreamRequests, WaitAtMostSoLong) {
 }
 
 TEST_F(StreamRequests, AreRefusedAsAWhole) {
+  const std::string present = R"({"channels":[{"channel":"a","presence":true}]})";
+  EXPECT_TRUE(post(present));
+  EXPECT_EQ(code(post(present, "wait=1")), ErrorCode::request_invalid);
   for (
       const char* body :
       {"", "[]", "7", "{}", R"({"channels":[]})", R"({"channels":{}})", R"({"channels":["a"]})",
