@@ -1,7 +1,8 @@
 """The examples of docs/protocol.md, each against a real gateway.
 
 In a `session` block `>` is a message sent over WebSocket and `<` the next one that comes; several `<any` in
-a row come in any order. An `exchange` block is one HTTP request and its answer. `…` stands for any value, and an
+a row come in any order. An `exchange` block is one HTTP request and its answer; a `stream` block is a request that is
+answered by events, with `!` for what somebody else publishes meanwhile. `…` stands for any value, and an
 answer may have members that the page doesn't show.
 """
 
@@ -13,7 +14,9 @@ import re
 import pytest
 from websockets.sync.client import connect
 
+from lib.client import request
 from lib.processes import ROOT, slow_factor
+from lib.sse import EventStream
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 
@@ -30,24 +33,49 @@ def matches(wanted, got) -> bool:
     return type(wanted) is type(got) and wanted == got
 
 
+def take_lines(receive, mark: str, expected: list) -> None:
+    """What comes next is `expected`, in that order or, after `<any`, in any."""
+    while expected:
+        got = receive()
+        candidates = expected if mark == "<any" else expected[:1]
+        match = next((wanted for wanted in candidates if matches(wanted, got)), None)
+        assert match is not None, f"wanted {candidates}\nbut came {got}"
+        expected.remove(match)
+
+
+def runs(lines: list[str]):
+    """Consecutive lines of one mark: (mark, what stands behind it)."""
+    for mark, group in itertools.groupby(lines, lambda line: line.split(" ")[0].split("{")[0]):
+        yield mark, [line.removeprefix(mark).strip() for line in group]
+
+
 @pytest.mark.parametrize("block", blocks("session"), ids=lambda block: block.split('"action": "')[1].split('"')[0])
 def test_a_session_goes_as_the_page_says(cluster, block):
     gateway = cluster.gateway()
     with connect(gateway.ws_url, subprotocols=["peal.json.v1"]) as socket:
-        # (mark, lines): consecutive lines of one mark.
-        for mark, lines in itertools.groupby(block.splitlines(), lambda line: line.split(" ")[0].split("{")[0]):
-            texts = [line.removeprefix(mark).strip() for line in lines]
+        for mark, texts in runs(block.splitlines()):
             if mark == ">":
                 for text in texts:
                     socket.send(text)
                 continue
-            expected = [json.loads(text) for text in texts]
-            while expected:
-                got = json.loads(socket.recv(timeout=5 * slow_factor()))
-                candidates = expected if mark == "<any" else expected[:1]
-                match = next((wanted for wanted in candidates if matches(wanted, got)), None)
-                assert match is not None, f"wanted {candidates}\nbut came {got}"
-                expected.remove(match)
+            take_lines(lambda: json.loads(socket.recv(timeout=5 * slow_factor())), mark, [json.loads(t) for t in texts])
+
+
+@pytest.mark.parametrize("block", blocks("stream"), ids=lambda block: block.split("\n")[0][2:])
+def test_a_stream_goes_as_the_page_says(cluster, block):
+    gateway = cluster.gateway()
+    (_, sent), *rest = runs(block.splitlines())
+    method, path = sent[0].split(" ")
+    headers = dict(line.split(": ", 1) for line in sent[1:sent.index("")])
+    body = json.loads(sent[-1]) if method == "POST" else None
+    with EventStream(gateway.address, path, body, headers) as stream:
+        assert stream.status == 200
+        for mark, texts in rest:
+            if mark == "!":
+                for channel, message in (text.split(" ", 1) for text in texts):
+                    assert request(gateway, "POST", f"/channels/{channel}", message)[0] == 200
+            else:
+                take_lines(stream.next, mark, [json.loads(text) for text in texts])
 
 
 @pytest.mark.parametrize("block", blocks("exchange"), ids=lambda block: block.split("\n")[0][2:])
@@ -70,4 +98,5 @@ def test_an_exchange_goes_as_the_page_says(cluster, block):
 
 def test_the_page_has_examples():
     assert len(blocks("session")) >= 6
-    assert len(blocks("exchange")) >= 3
+    assert len(blocks("exchange")) >= 5
+    assert len(blocks("stream")) >= 2

@@ -1,0 +1,167 @@
+"""Streams over HTTP against real processes: proxies, slow readers, many that come and go, a broker that is lost."""
+
+import json
+import socket
+import threading
+
+import pytest
+
+from lib.client import request
+from lib.haproxy import Haproxy
+from lib.processes import slow_factor, until
+from lib.sse import EventStream
+
+LOGGED = """
+[[channels]]
+pattern = "log:*"
+subscribe = "anyone"
+publish = "anyone"
+recoverable = true
+
+[[channels]]
+pattern = "*"
+subscribe = "anyone"
+publish = "anyone"
+"""
+
+
+def broker_with_log(cluster, name: str = "broker-1", **options):
+    path = cluster.folder / "broker.toml"
+    path.write_text('[[channels]]\npattern = "log:*"\nrecoverable = true\n')
+    return cluster.broker(name, flags=["--config", str(path)], **options)
+
+
+def publish(gateway, channel: str, message) -> dict:
+    status, _, body = request(gateway, "POST", f"/channels/{channel}", json.dumps(message))
+    assert status == 200, body
+    return json.loads(body)
+
+
+def poll(gateway, wait: int, body: dict) -> dict:
+    status, _, text = request(gateway, "POST", f"/stream?wait={wait}", json.dumps(body))
+    assert status == 200, text
+    return json.loads(text)
+
+
+def numbers(events: list[dict]) -> list[int]:
+    return [event["message"] for event in events if event["event"] == "message"]
+
+
+@pytest.mark.sanitized
+def test_a_stream_and_a_poll_hear_what_a_channel_says(cluster):
+    gateway = cluster.gateway(config=LOGGED)
+    channels = [{"channel": "log:a"}, {"channel": "chat"}]
+    first = poll(gateway, 30, {"channels": channels})
+    assert {event["channel"]: "epoch" in event for event in first["events"]} == {"log:a": True, "chat": False}
+    with EventStream(gateway.address, body={"channels": channels}) as stream:
+        assert {event["event"] for event in stream.expect(2)} == {"subscribed"}
+        for number in range(3):
+            publish(gateway, "log:a", number)
+        publish(gateway, "chat", "hello")
+        heard = stream.expect(4)
+        assert numbers(heard) == [0, 1, 2, "hello"]
+        assert stream.last_id.startswith("1.") and stream.last_id.endswith("-3.-")
+    second = poll(gateway, 30, {"channels": channels, "cursor": first["cursor"]})
+    assert numbers(second["events"]) == [0, 1, 2]
+    assert poll(gateway, 0, {"channels": channels, "cursor": second["cursor"]}) == {
+        "events": [], "cursor": second["cursor"]}
+    until(lambda: gateway.metric("peal_sessions") == 0, "the stream is gone")
+    until(lambda: gateway.metric("peal_channels") == 0, "nothing is watched any more")
+
+
+def test_a_stream_and_a_poll_pass_a_proxy_that_ends_what_is_silent(cluster):
+    gateways = [cluster.gateway("gateway-1", config=LOGGED, flags=["--limits-ping-interval", "500ms"])]
+    with Haproxy(cluster.folder, gateways) as proxy, EventStream(proxy.address, "/stream?channel=log:a") as stream:
+        assert stream.status == 200 and stream.next()["event"] == "subscribed"
+        # Longer than the proxy's patience: comments keep it alive.
+        answer = poll_through(proxy.address, {"channels": [{"channel": "chat"}], "cursor": "-"}, wait=1)
+        assert answer == {"events": [], "cursor": "-"}
+        until(lambda: comments(stream) >= 8, "eight comments have come", 30)
+        publish(gateways[0], "log:a", 1)
+        assert stream.next()["message"] == 1
+        stream.close()
+        until(lambda: gateways[0].metric("peal_sessions") == 0, "the gateway is told that the reader left")
+
+
+def poll_through(address: tuple[str, int], body: dict, wait: int) -> dict:
+    text = json.dumps(body)
+    with socket.create_connection(address, timeout=10 * slow_factor()) as client:
+        client.sendall(f"POST /stream?wait={wait} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                       f"Content-Length: {len(text)}\r\n\r\n{text}".encode())
+        answer = b""
+        while part := client.recv(65536):
+            answer += part
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    assert b" 200 " in head, head
+    return json.loads(rest)
+
+
+def comments(stream: EventStream) -> int:
+    """Takes one more piece off the wire; what is there so far are comments."""
+    stream._more()
+    stream._unwrap()
+    return stream.text.count(b":\n\n")
+
+
+def test_who_reads_too_slowly_is_ended_and_nobody_else(cluster):
+    gateway = cluster.gateway(config=LOGGED, flags=["--limits-queue-bytes-max", "65536"])
+    target = "/stream?channel=log:a&channel=log:b"
+    with EventStream(gateway.address, target, receive_buffer=4096) as slow, \
+            EventStream(gateway.address, target) as good:
+        good.expect(2)
+        slow.expect(2)
+        heard: list[int] = []
+        reader = threading.Thread(target=lambda: heard.extend(numbers(good.expect(200))))
+        reader.start()
+        for number in range(200):
+            publish(gateway, "log:a", [number, "x" * 8192])
+        reader.join(30 * slow_factor())
+        assert [message[0] for message in heard] == list(range(200))
+        assert gateway.metric("peal_slow_consumers_total") == 1
+        seen = []
+        while (event := slow.next()) is not None:
+            seen.append(event)
+        assert numbers(seen) == [message for message in heard[:len(seen)]], "whole events, in order, then the end"
+        # Its last id is that of the last event which it got, so it can go on from there.
+        assert slow.last_id.split(".")[1].endswith(f"-{len(seen)}")
+
+
+def test_a_stream_survives_the_loss_of_the_broker_and_is_told_that_its_memory_is_gone(cluster):
+    broker = broker_with_log(cluster)
+    bus = broker.ready["listen"]
+    gateway = cluster.gateway(config=LOGGED, flags=["--bus-driver", "zmq", "--bus-connect", bus])
+    with EventStream(gateway.address, "/stream?channel=log:a&channel=log:b") as stream:
+        stream.expect(2)
+        publish(gateway, "log:a", 1)
+        assert stream.next()["message"] == 1
+        broker.kill()
+        until(lambda: gateway.get("/readyz")[0] == 503, "the gateway has noticed")
+        status, _, body = request(gateway, "POST", "/stream?wait=30", json.dumps({"channels": [{"channel": "log:a"}]}))
+        assert (status, json.loads(body)["temporary"]) == (503, True)
+        with EventStream(gateway.address, "/stream?channel=log:a") as other:
+            assert other.next()["code"] == "broker_unavailable"
+            assert other.next()["reconnect"] is True and other.next() is None
+        broker_with_log(cluster, "broker-2", listen=bus)
+        events = stream.expect(2)
+        assert {(event["event"], event["channel"]) for event in events} == {("reset", "log:a"), ("reset", "log:b")}
+        publish(gateway, "log:a", 2)
+        event = stream.next()
+        assert (event["message"], event["offset"]) == (2, 1)
+
+
+def test_ten_thousand_that_come_and_go_leave_nothing(cluster):
+    gateway = cluster.gateway(config=LOGGED)
+    text = json.dumps({"channels": [{"channel": "log:a"}, {"channel": "chat"}]})
+    requests = [f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+                for target in ("/stream", "/stream?wait=30")]
+    for turn in range(100):
+        clients = [socket.create_connection(gateway.address) for _ in range(100)]
+        for i, client in enumerate(clients):
+            client.sendall(requests[(turn + i) % 2])
+        if turn % 3:
+            for client in clients[::7]:
+                client.recv(100)
+        for client in clients:
+            client.close()
+    for name in ("peal_sessions", "peal_subscriptions", "peal_channels", "peal_connections"):
+        until(lambda name=name: gateway.metric(name) == 0, f"no {name} is left", 30)
