@@ -212,8 +212,8 @@ export class Channels {
   }
 
   #resumed(channel: Channel): void {
-    const { position } = channel.track;
-    if (position) this.#asked(channel, { result: { ...position, recovered: true } });
+    const since = this.#since(channel);
+    if (typeof since === "object") this.#asked(channel, { result: { ...since, recovered: true } });
   }
 
   #tell(channel: Channel, recovered: boolean | undefined): void {

@@ -20,8 +20,8 @@ interface Link extends Reader {
 
 /** What the application has heard of a channel. */
 interface Heard {
-  /** Asked for from the oldest kept. */
-  start: boolean;
+  /** Where it was asked for from, when not from where it stood. */
+  since?: Position | "start";
   position?: Position;
   last: number;
   count: number;
@@ -117,9 +117,10 @@ export class LogWorld {
       if (action.state.name !== "subscribed") return;
       const heard = this.heard.get(action.channel)!;
       const { again, position } = action.state;
-      if (!again) heard.position = position && { ...position, ...(heard.start ? { offset: 0 } : {}) };
-      // Where it goes on, if the past is not gone, is where it was.
-      if (action.state.again && heard.position) expect(action.state.recovered).toBeDefined();
+      if (again && heard.position) expect(action.state.recovered).toBeDefined();
+      if (again) return;
+      heard.position = position && { ...position, ...(heard.since === "start" ? { offset: 0 } : {}) };
+      if (typeof heard.since === "object" && action.state.recovered) heard.position = heard.since;
     } else if (action.do === "reset") {
       const heard = this.heard.get(action.channel)!;
       ++heard.resets;
@@ -153,9 +154,11 @@ export class LogWorld {
   }
 
   want(channel: string): void {
-    const start = this.chance(0.3);
-    this.heard.set(channel, { start, last: 0, count: 0, resets: 0 });
-    this.feed({ on: "subscribe", channel, wish: start ? { since: "start" } : undefined });
+    const { epoch, top, ephemeral } = this.server.log(channel);
+    const stored = ephemeral ? undefined : { epoch, offset: Math.max(0, top - Math.floor(this.random() * 5)) };
+    const since = this.pick([undefined, "start" as const, stored]);
+    this.heard.set(channel, { since, last: 0, count: 0, resets: 0 });
+    this.feed({ on: "subscribe", channel, wish: { since } });
   }
 
   unwant(channel: string): void {
