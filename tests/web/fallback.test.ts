@@ -108,7 +108,6 @@ function total(heard: Heard): number {
 }
 
 const kCases = [
-  { blocks: ["websocket" as const], transport: "sse" },
   { blocks: ["websocket" as const, "sse" as const], transport: "poll" },
 ];
 

@@ -1,7 +1,7 @@
 // Real processes on free ports: a gateway that a test may freeze, kill and start again at the same
 // address, and a broker for several of them. Whatever happens, they are gone when the test is.
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -9,9 +9,22 @@ const root = resolve(import.meta.dirname, "../../..");
 const bin = process.env.PEAL_BIN ?? join(root, "build/dev/bin");
 const kReadyWithin = 20_000;
 
+/** Channels that keep a log: the core keeps it, the gateway also says who may use it. */
+const kCoreRule = `
+[[channels]]
+pattern = "log:*"
+recoverable = true
+history_length_max = 100000
+`;
+const kGatewayRule = `${kCoreRule}subscribe = "anyone"
+publish = "anyone"
+`;
+
 /** One process and its folder. */
 abstract class Process {
   readonly name: string;
+  /** Its configuration file's text, if it has one. */
+  protected config = "";
   protected ready: Record<string, string> = {};
   readonly #folder = mkdtempSync(join(tmpdir(), "peal-web-"));
   readonly #program: string;
@@ -35,6 +48,10 @@ abstract class Process {
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PEAL_")));
     const flags = ["--name", this.name, "--internal-listen", "127.0.0.1:0", "--control", "off", "--ingest", "off",
                    "--ready-file", readyFile, ...this.flags()];
+    if (this.config) {
+      writeFileSync(join(this.#folder, "config.toml"), this.config);
+      flags.push("--config", join(this.#folder, "config.toml"));
+    }
     const child = spawn(this.#program, flags, {
       cwd: this.#folder, env: { ...env, XDG_RUNTIME_DIR: this.#folder }, stdio: ["ignore", "pipe", "pipe"],
     });
@@ -51,6 +68,14 @@ abstract class Process {
     }, `${this.name} is ready`, kReadyWithin);
     this.ready = JSON.parse(readFileSync(readyFile, "utf8"));
     return this;
+  }
+
+  /** One sample of /metrics. */
+  async metric(sample: string): Promise<number> {
+    const text = await (await fetch(`http://${this.ready["internal"]}/metrics`)).text();
+    const line = text.split("\n").find((line) => line.startsWith(`${sample} `));
+    if (!line) throw new Error(`${this.name} has no metric ${sample}`);
+    return Number(line.slice(sample.length));
   }
 
   /** SIGSTOP, and waits until every thread has stopped. */
@@ -91,6 +116,7 @@ export class Gateway extends Process {
 
   constructor(name: string, webRoot: string, flags: string[] = []) {
     super("peal-gateway", name);
+    this.config = kGatewayRule;
     this.#webRoot = webRoot;
     this.#flags = flags;
   }
@@ -110,6 +136,7 @@ export class Gateway extends Process {
 export class Broker extends Process {
   constructor() {
     super("peal-broker", "broker-1");
+    this.config = kCoreRule;
   }
 
   protected override flags(): string[] {

@@ -9,6 +9,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playw
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { launch } from "./browser.ts";
 import { Broker, Gateway } from "./gateway.ts";
+import { addLogPage } from "./log_page.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 
@@ -16,6 +17,7 @@ export interface Stage {
   readonly bundle: string;
   gateway(name?: string, flags?: string[]): Promise<Gateway>;
   broker(): Promise<Broker>;
+  readonly browser: Browser;
   context(options?: BrowserContextOptions): Promise<BrowserContext>;
   /** An empty page on the gateway's own origin, or on another one. */
   blankPage(gateway: Gateway): Promise<Page>;
@@ -33,6 +35,7 @@ export function stage(): Stage {
   beforeAll(async () => {
     execFileSync(join(root, "gateway/web/build"), [bundle]);
     writeFileSync(join(bundle, "blank.html"), "<!doctype html><title>blank</title>");
+    addLogPage(bundle);
     browser = await launch();
   });
   afterEach(async () => {
@@ -47,6 +50,9 @@ export function stage(): Stage {
 
   const stage: Stage = {
     bundle,
+    get browser() {
+      return browser;
+    },
     async gateway(name = "gateway-1", flags = []) {
       const gateway = new Gateway(name, bundle, flags);
       processes.push(gateway);
