@@ -26,9 +26,11 @@ describe("the bundle", () => {
     for (const name of ["index.html", "app.js", "app.css", "favicon.svg"]) {
       expect(gunzipSync(file(`${name}.gz`)), name).toEqual(file(name));
     }
-    const html = file("index.html").toString();
-    expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|javascript:|https?:\/\//);
-    expect(html.match(/<script[^>]*>/g)).toEqual(['<script type="module" src="app.js">']);
+    for (const [page, script] of [["index.html", "app.js"], ["todo.html", "todo.js"]] as const) {
+      const html = file(page).toString();
+      expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|javascript:|https?:\/\//);
+      expect(html.match(/<script[^>]*>/g)).toEqual([`<script type="module" src="${script}">`]);
+    }
   });
 });
 

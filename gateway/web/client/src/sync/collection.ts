@@ -15,6 +15,7 @@ export const mergeIndexes: Resolver = ({ base, mine, theirs }) =>
 export class Collection<T = unknown> extends Emitter<{ change: Document<T>[] }> {
   readonly index: Document<string[]>;
   readonly #replica: Replica;
+  #shown: string[] = [];
 
   /** @internal Use `replica.collection`. */
   constructor(replica: Replica, indexUri: string) {
@@ -22,7 +23,11 @@ export class Collection<T = unknown> extends Emitter<{ change: Document<T>[] }> 
     this.#replica = replica;
     replica.resolveWith(indexUri, mergeIndexes);
     this.index = replica.document<string[]>(indexUri);
-    this.index.on("change", () => this.emit("change", this.documents));
+    this.index.on("change", () => {
+      for (const uri of this.#shown) if (!this.uris.includes(uri)) void this.#forget(uri);
+      this.#shown = this.uris;
+      this.emit("change", this.documents);
+    });
   }
 
   get uris(): string[] {
@@ -38,13 +43,23 @@ export class Collection<T = unknown> extends Emitter<{ change: Document<T>[] }> 
   async add(uri: string, value: T): Promise<Document<T>> {
     const document = this.#replica.document<T>(uri);
     await document.set(value);
-    await this.index.update((members) => mergeSets([], [uri], membersOf(members)));
+    await this.include(uri);
     return document;
+  }
+
+  /** Writes only its name into the index, where it is not there. */
+  async include(uri: string): Promise<void> {
+    if (!this.uris.includes(uri)) await this.index.update((members) => mergeSets([], [uri], membersOf(members)));
   }
 
   /** Takes its name out of the index, then deletes it. */
   async remove(uri: string): Promise<void> {
     await this.index.update((members) => membersOf(members).filter((member) => member !== uri));
     await this.#replica.document<T>(uri).delete();
+  }
+  /** What is no member and nowhere any more need not be followed. */
+  async #forget(uri: string): Promise<void> {
+    const { status } = await this.#replica.document<T>(uri).settled();
+    if (status === "missing" && !this.uris.includes(uri)) await this.#replica.forget(uri);
   }
 }

@@ -31,10 +31,13 @@ export class HttpRemote implements RemoteStore {
     const condition = unless && { "If-None-Match": writeTag(unless) };
     const response = await this.#ask("GET", uri, { Accept: "application/json", ...condition }, signal);
     if (response.status === 304) return "same";
-    const tag = parseTag(response.headers.get("ETag"));
-    if (response.status === 410) return { is: "deleted", ...(tag && { tag }) };
+    if (response.status === 410) {
+      const { epoch, offset } = await jsonOf(response);
+      return { is: "deleted", ...(typeof offset === "number" && { tag: { epoch: String(epoch), offset } }) };
+    }
     if (response.status === 404 && (await codeOf(response)) === "not_found") return { is: "nothing" };
     if (response.status !== 200) throw await errorOf(response);
+    const tag = parseTag(response.headers.get("ETag"));
     if (!tag) throw new RemoteError("tag_missing", `${uri} came without an ETag: is its channel recoverable?`, false);
     const type = response.headers.get("Content-Type") ?? "";
     if (!/[/+]json\b/i.test(type)) {

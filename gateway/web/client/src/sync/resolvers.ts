@@ -32,18 +32,20 @@ export function mergeSets<T>(base: readonly T[], mine: readonly T[], theirs: rea
   return [...theirs.filter((item) => !removed.has(item)), ...mine.filter((item) => !known.has(item))];
 }
 
-/** Objects, member by member: one that only one side changed is taken from there; where both did,
- *  `onBoth` decides. A deletion loses against a change. */
+/** Objects, member by member: one that only one side changed is taken from there. Where both
+ *  changed the same one, and where one side deleted it all, `onBoth` decides. */
 export function mergeMembers(
-  onBoth: "mine" | "theirs" = "theirs",
+  onBoth: "mine" | "theirs" | "later" = "theirs",
 ): Resolver<Record<string, unknown>> {
   return ({ base = {}, mine, theirs }) => {
-    if (!mine) return "theirs";
-    if (!theirs) return "mine";
+    if (!mine || !theirs) return onBoth;
     const merged: Record<string, unknown> = { ...theirs };
     for (const name of new Set([...Object.keys(mine), ...Object.keys(base)])) {
-      if (same(mine[name], base[name])) continue;
-      if (onBoth === "theirs" && !same(theirs[name], base[name])) continue;
+      if (same(mine[name], base[name]) || same(mine[name], theirs[name])) continue;
+      if (!same(theirs[name], base[name])) {
+        if (onBoth === "later") return "later";
+        if (onBoth === "theirs") continue;
+      }
       if (mine[name] === undefined) delete merged[name];
       else merged[name] = mine[name];
     }

@@ -71,10 +71,15 @@ export class FakeServer {
   #get(uri: string, headers: Headers): Response {
     const last = this.last(uri);
     if (!last) return problem(404, "not_found");
-    const ETag = writeTag(last.tag!);
-    if (last.is === "deleted") return problem(410, "gone", false, { ETag });
+    if (last.is === "deleted") return problem(410, "gone", false, last.tag);
+    const ETag = writeTag(last.tag);
     if (headers.get("If-None-Match") === ETag) return new Response(null, { status: 304, headers: { ETag } });
-    return new Response(JSON.stringify(last.value), { headers: { ETag, "Content-Type": "application/json" } });
+    return this.#value(last);
+  }
+
+  #value({ tag, value }: Base & { is: "value" }, status = 200): Response {
+    const headers = { "ETag": writeTag(tag), "Content-Type": "application/json" };
+    return new Response(JSON.stringify(value), { status, headers });
   }
 
   #put(uri: string, headers: Headers, value: unknown): Response {
@@ -83,7 +88,7 @@ export class FakeServer {
     const expected = headers.get("If-Match");
     const holds = expected === null ? headers.get("If-None-Match") === "*" && !there
                                     : there && writeTag(last.tag) === writeTag(parseTag(expected)!);
-    if (!holds) return problem(412, "position_mismatch", false, last ? { ETag: writeTag(last.tag!) } : {});
+    if (!holds) return there ? this.#value(last, 412) : problem(412, "position_mismatch", false, last?.tag);
     const ETag = writeTag(this.#append(uri, value).tag!);
     return new Response(null, { status: value === undefined ? 204 : there ? 200 : 201, headers: { ETag } });
   }
@@ -119,7 +124,7 @@ export class FakeServer {
   }
 }
 
-function problem(status: number, code: string, temporary = false, headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify({ code, title: code, status, temporary }),
-                      { status, headers: { ...headers, "Content-Type": "application/problem+json" } });
+function problem(status: number, code: string, temporary = false, more: object = {}): Response {
+  return new Response(JSON.stringify({ type: "about:blank", title: code, status, code, temporary, ...more }),
+                      { status, headers: { "Content-Type": "application/problem+json" } });
 }
