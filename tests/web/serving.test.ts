@@ -33,7 +33,7 @@ function get(origin: string, path: string, headers: Record<string, string> = {},
 
 const kTypes = {
   "/": "text/html", "/index.html": "text/html", "/app.js": "text/javascript", "/app.css": "text/css",
-  "/client.js": "text/javascript", "/favicon.svg": "image/svg+xml",
+  "/client.js": "text/javascript", "/sync.js": "text/javascript", "/todo.html": "text/html", "/favicon.svg": "image/svg+xml",
 };
 
 describe("the page's files", () => {

@@ -43,6 +43,8 @@ ready_file = "$run_dir/broker.ready"
 
 [bus]
 listen = "$bus_endpoint"
+
+$(list_rule)
 END
   step "start broker" start_and_await broker "$bin_dir/peal-broker" ||
     die "The broker did not start; its log is $run_dir/broker.log:" "$(tail -n 20 "$run_dir/broker.log")"
@@ -68,6 +70,18 @@ start_gateway() {
   die "$name did not start; its log is $run_dir/$name.log:" "$(tail -n 20 "$run_dir/$name.log")"
 }
 
+# To-do lists are kept: each item is the last publication of its channel. The broker, which keeps
+# them, and the gateways, which judge who may write, are told alike.
+list_rule() {
+  cat <<'END'
+[[channels]]
+pattern = "demo:todo:*"
+recoverable = true
+history_length_max = 100
+history_age_max = "0s"
+END
+}
+
 write_gateway_config() { # NAME PORT HOST BUS INTERNAL_PORT
   local hosts='' address
   if [ "$lan" = yes ]; then
@@ -87,6 +101,10 @@ $hosts
 
 [bus]
 $4
+
+$(list_rule)
+subscribe = "anyone"
+publish = "anyone"
 
 [[channels]]
 pattern = "demo:*"

@@ -17,7 +17,7 @@ export class ItemView {
   readonly document: Document<Todo>;
   readonly #actions: ItemActions;
   readonly #tick = make("input", "tick");
-  readonly #text = make("input", "text");
+  readonly #text = make("textarea", "text");
   readonly #mark = make("span", "mark");
   readonly #elsewhere = make("p", "elsewhere");
   readonly #conflict = make("div", "conflict");
@@ -37,13 +37,16 @@ export class ItemView {
       const done = this.#tick.checked;
       void document.update((value) => ({ text: todoOf(value)?.text ?? "", done }));
     });
+    this.#text.rows = 1;
     this.#text.maxLength = kTextMax;
     this.#text.setAttribute("aria-label", "Words");
     this.#text.addEventListener("focus", () => (this.#before = this.#text.value));
     this.#text.addEventListener("blur", () => this.#commit());
-    this.#text.addEventListener("keydown", ({ key }) => {
-      if (key === "Escape") this.#text.value = todoOf(document.value)?.text ?? "";
-      if (key === "Escape" || key === "Enter") this.#text.blur();
+    this.#text.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#text.value = todoOf(document.value)?.text ?? "";
+      if (event.key !== "Escape" && event.key !== "Enter") return;
+      event.preventDefault();
+      this.#text.blur();
     });
     this.#elsewhere.setAttribute("role", "status");
     this.#elsewhere.hidden = this.#conflict.hidden = true;
