@@ -32,6 +32,11 @@ int main(int argc, char** argv) {
   gateway.config.shards = 1;
   // The load opens all its connections at once and then leaves them alone for long.
   gateway.config.limits.ping_interval = std::chrono::minutes(10);
+  gateway.options_of = [](std::string_view channel) {
+    peal::broker::ChannelOptions options;
+    options.recoverable = channel.starts_with("log:");
+    return options;
+  };
   if (argc == 3) gateway.config.tls = peal::gateway::TlsContext::make(argv[1], argv[2]).value();
   gateway.start();
   counted = false;

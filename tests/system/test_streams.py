@@ -1,6 +1,7 @@
 """Streams over HTTP against real processes: proxies, slow readers, many that come and go, a broker that is lost."""
 
 import json
+import resource
 import socket
 import threading
 
@@ -147,6 +148,26 @@ def test_a_stream_survives_the_loss_of_the_broker_and_is_told_that_its_memory_is
         publish(gateway, "log:a", 2)
         event = stream.next()
         assert (event["message"], event["offset"]) == (2, 1)
+
+
+@pytest.mark.parametrize("query, most", [("channel=a", 1024), ("channel=a&channel=b&channel=c", 1024),
+                                         ("channel=a&wait=60&cursor=-", 1024 + 256)],
+                         ids=["stream", "stream of three", "poll"])
+def test_who_only_waits_costs_a_kilobyte(cluster, query, most):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    gateway = cluster.gateway(flags=["--shards", "1"])
+    clients, before = [], 0
+    for i in range(4000):
+        if i == 1000:  # pools and tables have their first size
+            before = gateway.rss()
+        clients.append(socket.create_connection(gateway.address))
+        clients[-1].sendall(f"GET /stream?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    until(lambda: gateway.metric("peal_http_requests_total") == 4000, "all have asked")
+    each = (gateway.rss() - before) / 3000
+    print(f"{each:.0f} bytes")
+    assert each < most
+    for client in clients:
+        client.close()
 
 
 def test_ten_thousand_that_come_and_go_leave_nothing(cluster):

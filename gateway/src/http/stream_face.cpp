@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "http/accept.hpp"
 #include "http/history_face.hpp"
 #include "http/history_wait.hpp"
 #include "http/poll.hpp"
@@ -31,6 +32,10 @@ struct StreamFace::Waiting {
 void StreamFace::serve(const Request& request, Call call) {
   auto asked = reader_.read(request);
   if (!asked) return desk_.refuse(call, asked.error());
+  const char* type = asked->wait ? "application/json" : "text/event-stream";
+  if (wish_for(request.header("Accept"), type).quality == 0)
+    return desk_.refuse(call, fail(ErrorCode::not_acceptable,
+                                   "text/event-stream is served, and application/json with wait="));
   if (all_refused(call, asked->order)) return;
   if (!asked->wait) return open(call, asked->order);
   std::make_shared<Poll>(desk_, protocol_, std::move(call), std::move(*asked))->open();

@@ -7,6 +7,7 @@ std::vector<Scenario> scenarios(bool full) {
       {"counts", "encodes, system calls and allocations of a publication to 1,000 subscribers",
        counts},
       {"fanout", "1,000 subscribers of one channel, 128 bytes, server on one core", fanout},
+      {"streams", "1,000 readers of server-sent events beside WebSocket", streams},
       {"cycles", "sessions that come, subscribe and go leave nothing behind", cycles},
   };
   if (!full) return all;

@@ -130,6 +130,29 @@ void Swarm::open(std::size_t count, const std::function<std::string(std::size_t)
   bytes_of_.resize(fds_.size());
 }
 
+void Swarm::open_streams(std::size_t count, std::string_view query, std::size_t channels) {
+  constexpr std::string_view kSubscribed = R"("event":"subscribed")";
+  const std::string request = "GET /stream?" + std::string(query) +
+                              " HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n";
+  for (std::size_t i = 0; i < count; ++i) {
+    fds_.push_back(connect_to(port_));
+    send_all(fds_.back(), request);
+    std::string got;
+    std::size_t seen = 0, at = 0;
+    while (seen < channels || !got.ends_with("\n\n")) {
+      const ssize_t n = ::recv(fds_.back(), buffer_.data(), buffer_.size(), 0);
+      if (n <= 0) throw std::runtime_error("the stream ended: " + got);
+      got.append(buffer_.data(), static_cast<std::size_t>(n));
+      for (; (at = got.find(kSubscribed, at)) != std::string::npos; ++at)
+        ++seen;
+      at = got.size() - std::min(got.size(), kSubscribed.size() - 1);
+    }
+    ::fcntl(fds_.back(), F_SETFL, O_NONBLOCK);
+    watch(fds_.size() - 1);
+  }
+  bytes_of_.resize(fds_.size());
+}
+
 void Swarm::watch(std::size_t i) {
   epoll_event event{.events = EPOLLIN, .data = {.u64 = i}};
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fds_[i], &event);

@@ -24,6 +24,8 @@ class Swarm {
 
   /// Opens that many sessions; each subscribes to `channel_of(i)` ("" : none).
   void open(std::size_t count, const std::function<std::string(std::size_t)>& channel_of);
+  /// Opens that many streams of server-sent events over the query's `channels` channels.
+  void open_streams(std::size_t count, std::string_view query, std::size_t channels);
   std::size_t size() const { return fds_.size(); }
   int fd(std::size_t i) const { return fds_[i]; }
   /// That one isn't read any more.

@@ -104,6 +104,9 @@ TEST_F(Streams, AreRefusedBeforeTheFirstByteOrPerChannel) {
   EXPECT_EQ(status(EventStream::get(gateway.port(), "/stream?channel=a",
                                     "Authorization: Bearer nothing\r\n")),
             "401");
+  const std::string get = "GET /stream?channel=a HTTP/1.1\r\nHost: localhost\r\n";
+  EXPECT_EQ(status({gateway.port(), get + "Accept: application/json\r\n\r\n"}), "406");
+  EXPECT_EQ(status({gateway.port(), get + "\r\n"}), "200");
   EXPECT_EQ(status({gateway.port(), "PUT /stream HTTP/1.1\r\nHost: localhost\r\n\r\n"}), "405");
 }
 
