@@ -1,8 +1,9 @@
 #pragma once
 // Encoded bytes as they go to the wire: whole WebSocket (or SSE) frames, made once, then shared by
 // every connection and shard that sends them. A frame may hold several messages of one channel back
-// to back; it is the unit that is queued, dropped and counted. Immutable after it was made; freed
-// by the last holder, on whichever thread that is.
+// to back; it is the unit that is queued, dropped and counted. A large message whose middle many
+// share is several frames, all but the last `continued`: they are queued and dropped together.
+// Immutable after it was made; freed by the last holder, on whichever thread that is.
 
 #include <atomic>
 #include <cstddef>
@@ -21,6 +22,8 @@ class Frame {
   std::uint32_t size() const { return size_; }
   /// How many messages are inside: what metrics count as deliveries.
   std::uint32_t messages() const { return messages_; }
+  /// The frame behind it is of the same message.
+  bool continued() const { return continued_; }
 
   void retain(std::uint32_t n = 1) const { references_.fetch_add(n, std::memory_order_relaxed); }
   void release() const {
@@ -29,7 +32,8 @@ class Frame {
 
  private:
   friend class FrameRef;
-  Frame(std::uint32_t size, std::uint32_t messages) : size_(size), messages_(messages) {}
+  Frame(std::uint32_t size, std::uint32_t messages, bool continued)
+      : size_(size), messages_(messages), continued_(continued) {}
   void destroy() const {
     this->~Frame();
     ::operator delete(const_cast<Frame*>(this));
@@ -38,15 +42,16 @@ class Frame {
   mutable std::atomic<std::uint32_t> references_{1};
   std::uint32_t size_;
   std::uint32_t messages_;
+  bool continued_;
 };
 
 class FrameRef {
  public:
   FrameRef() = default;
   /// Copies `bytes` into a new frame.
-  static FrameRef make(std::string_view bytes, std::uint32_t messages) {
+  static FrameRef make(std::string_view bytes, std::uint32_t messages, bool continued = false) {
     void* memory = ::operator new(sizeof(Frame) + bytes.size());
-    auto* frame = new (memory) Frame(static_cast<std::uint32_t>(bytes.size()), messages);
+    auto* frame = new (memory) Frame(static_cast<std::uint32_t>(bytes.size()), messages, continued);
     std::memcpy(static_cast<char*>(memory) + sizeof(Frame), bytes.data(), bytes.size());
     return FrameRef(frame);
   }

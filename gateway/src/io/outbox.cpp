@@ -13,9 +13,18 @@ Backlog::~Backlog() {
 
 void Backlog::pop() {
   first_sent = 0;
+  begun = pieces[first].frame->continued();
   if (++first < 64 || first * 2 < pieces.size()) return;
   pieces.erase(pieces.begin(), pieces.begin() + static_cast<std::ptrdiff_t>(first));
   first = 0;
+}
+
+std::size_t Backlog::forgettable() const {
+  std::size_t piece = first;
+  if (!begun && first_sent == 0) return piece;
+  while (piece < pieces.size() && pieces[piece++].frame->continued()) {
+  }
+  return piece;
 }
 
 Outlet::~Outlet() {
@@ -25,18 +34,9 @@ Outlet::~Outlet() {
 
 SendStatus Outlet::append_slowly(Endpoint& endpoint, const Frame* frame, bool droppable) {
   Outbox& box = endpoint.outbox;
-  if (!box.refusing_ && box.bytes_ != 0 && box.bytes_ + frame->size() > queue_bytes_max_) {
-    // A turn may gather more than the limit for a client that reads well: only what the kernel
-    // refuses counts.
-    if (!box.backlog_) flush(endpoint);
-    const std::size_t room =
-        queue_bytes_max_ - std::min<std::size_t>(queue_bytes_max_, frame->size());
-    if (box.backlog_ && box.bytes_ > room && !drop_droppable(box, room, 0) && !droppable)
-      overflow(endpoint);
-    if (box.backlog_ && box.bytes_ > room) {
-      drop(frame);
-      return SendStatus::dropped;
-    }
+  if (!box.refusing_ && !make_room(endpoint, frame->size(), droppable)) {
+    drop(frame);
+    return SendStatus::dropped;
   }
   if (box.refusing_ || endpoint.fd < 0) {
     if (box.sealed_)
@@ -45,13 +45,46 @@ SendStatus Outlet::append_slowly(Endpoint& endpoint, const Frame* frame, bool dr
       drop(frame);
     return SendStatus::dropped;
   }
-  if (!box.backlog_) {
-    push(endpoint, frame, droppable);
-    return SendStatus::ok;
+  take(endpoint, frame, droppable);
+  return box.backlog_ ? SendStatus::backpressure : SendStatus::ok;
+}
+
+SendStatus Outlet::append(Endpoint& endpoint, std::span<const FrameRef> parts) {
+  Outbox& box = endpoint.outbox;
+  std::size_t bytes = 0;
+  std::uint32_t messages = 0;
+  for (const FrameRef& part : parts) {
+    bytes += part->size();
+    messages += part->messages();
   }
+  if (!box.refusing_ && make_room(endpoint, bytes, false) && !box.refusing_ && endpoint.fd >= 0) {
+    for (const FrameRef& part : parts) {
+      part->retain();
+      take(endpoint, part.get(), false);
+    }
+    return box.backlog_ ? SendStatus::backpressure : SendStatus::ok;
+  }
+  if (!box.sealed_) counts_.dropped += messages;
+  return SendStatus::dropped;
+}
+
+bool Outlet::make_room(Endpoint& endpoint, std::size_t bytes, bool droppable) {
+  Outbox& box = endpoint.outbox;
+  if (box.bytes_ == 0 || box.bytes_ + bytes <= queue_bytes_max_) return true;
+  // A turn may gather more than the limit for a client that reads well: only what the kernel
+  // refuses counts.
+  if (!box.backlog_) flush(endpoint);
+  const std::size_t room = queue_bytes_max_ - std::min<std::size_t>(queue_bytes_max_, bytes);
+  if (box.backlog_ && box.bytes_ > room && !drop_droppable(box, room, 0) && !droppable)
+    overflow(endpoint);
+  return !box.backlog_ || box.bytes_ <= room;
+}
+
+void Outlet::take(Endpoint& endpoint, const Frame* frame, bool droppable) {
+  Outbox& box = endpoint.outbox;
+  if (!box.backlog_) return push(endpoint, frame, droppable);
   box.backlog_->pieces.push_back({frame, now_ms_, droppable});
   box.bytes_ += frame->size();
-  return SendStatus::backpressure;
 }
 
 void Outlet::seal(Endpoint& endpoint) {
@@ -93,6 +126,7 @@ void Outlet::flush(Endpoint& endpoint) {
 
 void Outlet::flush_list(Endpoint& endpoint) {
   Outbox& box = endpoint.outbox;
+  bool begun = false;  // the message of the first one in the list
   while (box.head_ != Outbox::kNone) {
     std::size_t bytes = 0;
     const std::size_t count = gather_list(box, bytes);
@@ -103,17 +137,22 @@ void Outlet::flush_list(Endpoint& endpoint) {
       return;
     }
     if (result.bytes == bytes && result.status == IoResult::Status::ok) [[likely]] {
-      for (std::size_t i = 0; i < count; ++i)
-        sent(pop_node(box));
+      for (std::size_t i = 0; i < count; ++i) {
+        const Frame* frame = pop_node(box);
+        begun = frame->continued();
+        sent(frame);
+      }
       continue;
     }
     ++counts_.blocked;
     std::size_t left = result.bytes;
     while (box.head_ != Outbox::kNone && left >= nodes_[box.head_].frame->size()) {
-      left -= nodes_[box.head_].frame->size();
-      sent(pop_node(box));
+      const Frame* frame = pop_node(box);
+      left -= frame->size();
+      begun = frame->continued();
+      sent(frame);
     }
-    move_to_backlog(endpoint, left);
+    move_to_backlog(endpoint, left, begun);
     return;
   }
   box.bytes_ = 0;
@@ -150,8 +189,8 @@ void Outlet::consume_backlog(Outbox& box, std::size_t bytes) {
       return;
     }
     bytes -= rest;
-    sent(frame);
     backlog.pop();
+    sent(frame);
   }
 }
 
@@ -219,7 +258,7 @@ const Frame* Outlet::pop_node(Outbox& box) {
   return node.frame;
 }
 
-void Outlet::move_to_backlog(Endpoint& endpoint, std::size_t first_sent) {
+void Outlet::move_to_backlog(Endpoint& endpoint, std::size_t first_sent, bool begun) {
   Outbox& box = endpoint.outbox;
   box.backlog_ = std::make_unique<Backlog>();
   ++counts_.allocations;
@@ -230,13 +269,14 @@ void Outlet::move_to_backlog(Endpoint& endpoint, std::size_t first_sent) {
     backlog.pieces.push_back({pop_node(box), now_ms_, droppable});
   }
   backlog.first_sent = static_cast<std::uint32_t>(first_sent);
+  backlog.begun = begun;
   box.bytes_ = bytes - backlog.first_sent;
   owner_.on_blocked(endpoint);
 }
 
 bool Outlet::drop_droppable(Outbox& box, std::size_t bytes_max, std::uint32_t queued_before_ms) {
   Backlog& backlog = *box.backlog_;
-  const std::size_t begin = backlog.first + (backlog.first_sent > 0 ? 1 : 0);
+  const std::size_t begin = backlog.forgettable();
   std::size_t keep = begin;
   for (std::size_t i = begin; i < backlog.pieces.size(); ++i) {
     const Backlog::Piece piece = backlog.pieces[i];
@@ -277,7 +317,7 @@ void Outlet::drop_unsent(Endpoint& endpoint) {
   box.refusing_ = box.sealed_;
   if (!box.backlog_) return;
   Backlog& backlog = *box.backlog_;
-  const std::size_t keep = backlog.first + (backlog.first_sent > 0 ? 1 : 0);
+  const std::size_t keep = backlog.forgettable();
   for (std::size_t i = keep; i < backlog.pieces.size(); ++i) {
     box.bytes_ -= backlog.pieces[i].frame->size();
     drop(backlog.pieces[i].frame);

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,11 +37,14 @@ struct Backlog {
   std::vector<Piece> pieces;
   std::size_t first = 0;         ///< pieces before it are sent
   std::uint32_t first_sent = 0;  ///< bytes of the first piece that are sent
+  bool begun = false;            ///< the first piece is of a message whose beginning is sent
 
   ~Backlog();
   bool empty() const { return first == pieces.size(); }
   const Piece& front() const { return pieces[first]; }
   void pop();
+  /// The first piece that may be forgotten: behind the message that has begun to leave.
+  std::size_t forgettable() const;
 };
 
 class Outbox {
@@ -116,9 +120,11 @@ class Outlet {
     frame->retain();
     return append(endpoint, frame.get(), false);
   }
+  /// Takes one message that is several frames, all of them or none.
+  SendStatus append(Endpoint& endpoint, std::span<const FrameRef> parts);
   /// Nothing is taken any more; on_drained comes when all is out.
   void seal(Endpoint& endpoint);
-  /// Forgets what waits, except the rest of a frame that has begun.
+  /// Forgets what waits, except the rest of a message that has begun.
   void drop_unsent(Endpoint& endpoint);
   /// Sends what waits, now. Also to be called when a blocked endpoint may be written again.
   void flush(Endpoint& endpoint);
@@ -148,6 +154,8 @@ class Outlet {
   static constexpr std::size_t kCopyBytes = 16 * 1024;
 
   SendStatus append_slowly(Endpoint& endpoint, const Frame* frame, bool droppable);
+  bool make_room(Endpoint& endpoint, std::size_t bytes, bool droppable);
+  void take(Endpoint& endpoint, const Frame* frame, bool droppable);
   void push(Endpoint& endpoint, const Frame* frame, bool droppable) {
     Outbox& box = endpoint.outbox;
     std::uint32_t index = free_;
@@ -181,7 +189,7 @@ class Outlet {
   const Frame* pop_node(Outbox& box);
   void consume_backlog(Outbox& box, std::size_t bytes);
   void release_all(Outbox& box);
-  void move_to_backlog(Endpoint& endpoint, std::size_t first_sent);
+  void move_to_backlog(Endpoint& endpoint, std::size_t first_sent, bool begun);
   bool drop_droppable(Outbox& box, std::size_t bytes_max, std::uint32_t queued_before_ms);
   void sent(const Frame* frame);
   void drop(const Frame* frame);

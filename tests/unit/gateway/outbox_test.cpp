@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <memory>
 #include <random>
 #include <string>
@@ -192,6 +193,39 @@ TEST_F(OutboxTest, ForgetsAllButTheFrameThatHasBegun) {
   append("close");
   read_all();
   EXPECT_EQ(got_, std::string(30000, 'x') + "close");
+}
+
+TEST_F(OutboxTest, AMessageOfSeveralFramesIsForgottenAsAWhole) {
+  const std::string head(30000, 'h'), middle(30000, 'm');
+  const std::array parts = {FrameRef::make(head, 0, true), FrameRef::make(middle, 1, true),
+                            FrameRef::make("end", 0)};
+  EXPECT_EQ(outlet_.append(endpoint_, parts), SendStatus::ok);
+  outlet_.flush_dirty(1);
+  EXPECT_TRUE(endpoint_.outbox.blocked());
+  append("dropped");
+  while (got_.size() <= head.size()) {  // the first frame is out, the message is not
+    read_some();
+    outlet_.flush(endpoint_);
+  }
+  outlet_.drop_unsent(endpoint_);
+  sent_ = head + middle + "end";
+  append("close");
+  read_all();
+  EXPECT_EQ(got_, head + middle + "endclose");
+}
+
+TEST_F(OutboxTest, AMessageOfSeveralFramesIsRefusedAsAWhole) {
+  append(std::string(kQueueMax, 'x'));
+  outlet_.flush_dirty(1);
+  ASSERT_TRUE(endpoint_.outbox.blocked());
+  const std::array parts = {FrameRef::make("head", 0, true),
+                            FrameRef::make(std::string(kQueueMax, 'm'), 3, true),
+                            FrameRef::make("end", 0)};
+  EXPECT_EQ(outlet_.append(endpoint_, parts), SendStatus::dropped);
+  EXPECT_EQ(owner_.overflows, 1);
+  EXPECT_EQ(outlet_.counts().dropped, 3U);
+  read_all();
+  EXPECT_EQ(got_, sent_);
 }
 
 TEST_F(OutboxTest, AClosedPeerIsTold) {
