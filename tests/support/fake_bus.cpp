@@ -24,7 +24,8 @@ class FakeBus::Port final : public bus::BusPort {
   }
   void read(const bus::ReadRequest& request) override {
     const std::lock_guard lock(mutex_);
-    reads_.push_back({request.id, std::string(request.channel), request.after.value});
+    reads_.push_back({request.id, std::string(request.channel), request.after.value, request.mode,
+                      request.epoch, request.limit});
   }
   bool turn() override {
     std::vector<std::function<void(bus::BusSink&)>> words;
@@ -106,6 +107,37 @@ void FakeBus::answer_publish(bus::RequestId id, bus::Published::Status status,
     outcome.status = status;
     outcome.error = error;
     sink.on_published({&outcome, 1});
+  });
+}
+
+void FakeBus::answer_read(const Read& read, const Head& head,
+                          const std::vector<std::uint64_t>& offsets, std::uint64_t to) {
+  say([=](bus::BusSink& sink) {
+    std::vector<std::string> payloads;
+    std::vector<PublicationView> publications(offsets.size());
+    for (const std::uint64_t offset : offsets)
+      payloads.push_back(std::to_string(offset));
+    for (std::size_t i = 0; i < offsets.size(); ++i) {
+      publications[i].offset = {offsets[i]};
+      publications[i].payload = payloads[i];
+    }
+    bus::Page page;
+    page.id = read.id;
+    page.head = head;
+    page.after = {read.after};
+    page.to = {to};
+    page.publications = publications;
+    sink.on_page(page);
+  });
+}
+
+void FakeBus::refuse_read(const Read& read, ErrorCode code, const Head& head) {
+  say([=](bus::BusSink& sink) {
+    bus::Page page;
+    page.id = read.id;
+    page.head = head;
+    page.error = fail(code, "the test says so");
+    sink.on_page(page);
   });
 }
 

@@ -30,6 +30,9 @@ class FakeBus final : public bus::Bus {
     bus::RequestId id;
     std::string channel;
     std::uint64_t after;
+    bus::ReadRequest::Mode mode = bus::ReadRequest::Mode::forward;
+    std::optional<Epoch> epoch{};
+    std::size_t limit = 0;
   };
 
   // What was asked so far.
@@ -47,6 +50,10 @@ class FakeBus final : public bus::Bus {
                     std::optional<Error> error = std::nullopt);
   void answer_publish(bus::RequestId id, bus::Published::Status status = bus::Published::Status::ok,
                       std::optional<Error> error = std::nullopt);
+  /// A page with the publications of these offsets, each with its offset as payload.
+  void answer_read(const Read& read, const Head& head, const std::vector<std::uint64_t>& offsets,
+                   std::uint64_t to);
+  void refuse_read(const Read& read, ErrorCode code, const Head& head = {});
   void deliver(bus::Alias alias, const std::string& payload, const Epoch& epoch = {},
                std::uint64_t offset = 0);
 

@@ -22,10 +22,29 @@ void CommandFace::serve(const Request& request, Call call) {
       return desk_.refuse(call, fail(ErrorCode::action_unknown,
                                      "this action is about a session: send it over /ws"));
     case Action::history:
+      return history(command_, std::move(call));
     case Action::presence:
       return desk_.refuse(call,
                           fail(ErrorCode::action_unknown, "this action is not available yet"));
   }
+}
+
+void CommandFace::history(const Command& command, Call call) {
+  if (command.limit > desk_.limits().page_length_max)
+    return desk_.refuse(call, fail(ErrorCode::command_invalid,
+                                   "limit is above limits.page_length_max (" +
+                                       std::to_string(desk_.limits().page_length_max) + ")"));
+  Engine& engine = call.exchange.engine();
+  const auto principal = call.principal;
+  const auto waiting = std::make_shared<Call>(std::move(call));
+  engine.read(principal, history_request(command),
+              [this, waiting, id = command.id.value_or(0)](const bus::Page& page) {
+                if (page.error && page.error->code != ErrorCode::position_lost)
+                  return desk_.refuse(*waiting, *page.error);
+                std::string body;
+                json_.encode_reply(body, id, HistoryResult{&page});
+                desk_.answer(*waiting, json_response(std::move(body)));
+              });
 }
 
 void CommandFace::publish(const Command& command, Call call) {

@@ -17,6 +17,7 @@ class CommandFace {
 
  private:
   void publish(const Command& command, Call call);
+  void history(const Command& command, Call call);
 
   Desk& desk_;
   JsonProtocol json_;

@@ -77,8 +77,9 @@ void Sessions::on_resumed(Connection& connection) {
 bool Sessions::busy(Connection& connection, std::string_view channel) {
   if (connection.subscribes_waiting > 0) {
     const std::uint32_t number = hub_.find(channel);
-    if (number != Hub::kNone && !hub_.live(number) &&
-        Hub::slot_of(connection, number) != Hub::kNone)
+    const std::uint32_t slot = number == Hub::kNone ? number : Hub::slot_of(connection, number);
+    if (slot != Hub::kNone &&
+        (!hub_.live(number) || hub_.unanswered(connection.subscriptions[slot])))
       return true;
   }
   if (!connection.cold) return false;
@@ -89,7 +90,8 @@ bool Sessions::busy(Connection& connection, std::string_view channel) {
 
 bool Sessions::must_wait(Connection& connection, const Command& command) {
   if (connection.unanswered == 0) return false;
-  if (command.action == Action::subscribe || command.action == Action::unsubscribe)
+  if (command.action == Action::subscribe || command.action == Action::unsubscribe ||
+      command.action == Action::history)
     return connection.publishes_unanswered > 0 || busy(connection, command.channel);
   for (const std::string_view channel : command.channels)
     if (busy(connection, channel)) return true;
@@ -116,7 +118,7 @@ void Sessions::execute(Connection& connection, const Command& command) {
     case Action::ping:
       return reply(connection, command.id, PingResult{});
     case Action::history:
-      return fail_command(connection, command.id, not_available("history"));
+      return history(connection, command);
     case Action::presence:
       return fail_command(connection, command.id, not_available("presence"));
     case Action::refresh:
@@ -161,29 +163,25 @@ void Sessions::subscribe(Connection& connection, const Command& command) {
   };
   if (command.presence) return refuse(not_available("presence"));
   if (!command.filter.empty()) return refuse(not_available("filter"));
-  if (command.since_word != Command::SinceWord::none)
-    return refuse(not_available("since \"start\" or \"state\""));
   if (auto error = config_.rules->may_subscribe(*connection.principal, command.channel))
     return refuse(*error);
-  const bool wants_recovery = command.since.has_value();
-  if (!config_.hooks.subscribe)
-    return join(connection, command.channel, command.id, wants_recovery, command.since);
+  const Since since = since_of(command);
+  if (!config_.hooks.subscribe) return join(connection, command.channel, command.id, since);
   SubscribeQuestion question{connection.principal, ref(connection), std::string(command.channel)};
   ask_for(
       connection, command.id, command.channel,
       [&](HookCompletion completion) { config_.hooks.subscribe(question, std::move(completion)); },
-      [this, channel = std::string(command.channel), id = command.id, wants_recovery,
-       since = command.since](Connection& session, const std::shared_ptr<const Principal>&) {
-        join(session, channel, id, wants_recovery, since);
+      [this, channel = std::string(command.channel), id = command.id, since](
+          Connection& session, const std::shared_ptr<const Principal>&) {
+        join(session, channel, id, since);
       });
 }
 
 void Sessions::join(Connection& connection, std::string_view channel,
-                    std::optional<std::uint64_t> id, bool wants_recovery,
-                    const std::optional<Position>& since) {
+                    std::optional<std::uint64_t> id, const Since& since) {
   const std::uint32_t known = hub_.find(channel);
   if (known != Hub::kNone && Hub::slot_of(connection, known) != Hub::kNone)
-    return subscribed(connection, known, id, wants_recovery, since);
+    return subscribed(connection, known, id, since);
   if (!bus_state_.linked)
     return fail_command(connection, id,
                         fail(ErrorCode::broker_unavailable, "no broker can be reached"), channel);
@@ -193,21 +191,68 @@ void Sessions::join(Connection& connection, std::string_view channel,
                              "the session has limits.subscriptions_max subscriptions"),
                         channel);
   const std::uint32_t number = hub_.join(connection, channel);
-  if (hub_.live(number)) return subscribed(connection, number, id, wants_recovery, since);
+  if (hub_.live(number)) return subscribed(connection, number, id, since);
   ++connection.unanswered;
   ++connection.subscribes_waiting;
-  hub_.wait(number,
-            {connection.index, connections_.generation(connection), id, wants_recovery, since});
+  hub_.wait(number, {connection.index, connections_.generation(connection), id, since});
 }
 
+// The channel is live here. Who asked for the past and may have missed something catches up first.
 void Sessions::subscribed(Connection& connection, std::uint32_t channel,
-                          std::optional<std::uint64_t> id, bool wants_recovery,
-                          const std::optional<Position>& since) {
-  SubscribeResult result{hub_.name(channel), hub_.position(channel), {}, {}};
-  // Pages of what was missed are not served yet: only who missed nothing is told `true`.
-  if (wants_recovery) result.recovered = result.position && *result.position == *since;
-  if (encoder_.sse(connection.variant)) return stream_subscribed(connection, channel, result);
-  reply(connection, id, result);
+                          std::optional<std::uint64_t> id, const Since& since) {
+  using Kind = Since::Kind;
+  const std::uint32_t slot = Hub::slot_of(connection, channel);
+  const std::optional<Position> top = hub_.position(channel);
+  const bool positioned = since.kind == Kind::position;
+  const bool missed_nothing = positioned && top && *top == since.position;
+  const bool lost = positioned && (!top || top->epoch != since.position.epoch);
+  if (top && since.kind != Kind::none && !missed_nothing && !lost) {
+    ++connection.unanswered;
+    ++connection.subscribes_waiting;
+    return hub_.recover(connection, slot, since, id);
+  }
+  SubscribeResult result{hub_.name(channel), top, {}, {}};
+  if (since.kind != Kind::none)
+    hub_.stop_recovering(connection, slot);
+  else if (const auto at = hub_.recovering_at(connection.subscriptions[slot]))
+    result.position = at;
+  if (positioned) result.recovered = missed_nothing;
+  tell_subscribed(connection, channel, id, result);
+}
+
+void Sessions::tell_subscribed(Connection& connection, std::uint32_t channel,
+                               std::optional<std::uint64_t> id, const SubscribeResult& result,
+                               CarriedPage* page) {
+  const bool stream = encoder_.sse(connection.variant);
+  if (page != nullptr && (id || stream)) {
+    if (stream) stream_reached(connection, channel, result);
+    const FrameRef& list = page->list(encoder_, connection.variant);
+    connections_.outlet().append(connection,
+                                 encoder_.result_frames(connection.variant, id, result, list));
+  } else if (stream) {
+    stream_subscribed(connection, channel, result);
+  } else if (id) {
+    reply(connection, id, result);
+  } else if (page != nullptr) {
+    hub_.send(connection, channel, *page);
+  } else if (result.recovered == false && result.position) {
+    hub_.push(connection, channel, ResetPush{result.channel, *result.position});
+  }
+}
+
+void Sessions::on_recovered(Connection& connection, const Recovered& recovered) {
+  const SubscribeResult result{
+      hub_.name(recovered.channel), recovered.position, recovered.recovered, {}};
+  --connection.subscribes_waiting;
+  tell_subscribed(connection, recovered.channel, recovered.id, result, recovered.page);
+  answered(connection);
+}
+
+void Sessions::on_recovery_failed(Connection& connection, std::string_view channel,
+                                  std::optional<std::uint64_t> id, const Error& error) {
+  --connection.subscribes_waiting;
+  fail_command(connection, id, error, channel);
+  answered(connection);
 }
 
 void Sessions::on_watch_answered(std::uint32_t channel, std::span<const WaitingSubscribe> waiting,
@@ -219,7 +264,7 @@ void Sessions::on_watch_answered(std::uint32_t channel, std::span<const WaitingS
     if (error != nullptr)
       fail_command(*connection, one.id, *error, hub_.name(channel));
     else
-      subscribed(*connection, channel, one.id, one.wants_recovery, one.since);
+      subscribed(*connection, channel, one.id, one.since);
     answered(*connection);
   }
 }

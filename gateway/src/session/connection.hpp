@@ -69,10 +69,11 @@ struct Connection : Endpoint {
   bool peer_ended : 1 = false;    ///< its FIN was seen
   bool peer_closed : 1 = false;   ///< its Close frame was seen
   bool pong_due : 1 = false;
-  bool heard : 1 = false;      ///< something came since the last look of the timer
-  bool heartbeat : 1 = false;  ///< asked for in connect
-  bool commanded : 1 = false;  ///< a command was taken: too late for connect
-  bool doomed : 1 = false;     ///< too slow; closed at the end of the turn
+  bool heard : 1 = false;           ///< something came since the last look of the timer
+  bool heartbeat : 1 = false;       ///< asked for in connect
+  bool commanded : 1 = false;       ///< a command was taken: too late for connect
+  bool doomed : 1 = false;          ///< too slow; closed at the end of the turn
+  bool waits_for_room : 1 = false;  ///< a recovery goes on when nothing waits in the outbox
   std::uint16_t unanswered = 0;
   std::uint16_t publishes_unanswered = 0;
   std::uint16_t subscribes_waiting = 0;

@@ -98,6 +98,10 @@ class Connections final : public OutletOwner {
   void end_later(Connection& connection) {
     ending_.emplace_back(connection.index, generation(connection));
   }
+  /// How long there have been connections.
+  std::chrono::milliseconds life() const {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(life_ms_));
+  }
   std::uint32_t now_s() const { return static_cast<std::uint32_t>(life_ms_ / 1000); }
 
  private:

@@ -6,7 +6,10 @@
 // own that is sent before the shared block (StreamIds), or absent. One per shard, its thread only;
 // the scratch space is used again and again.
 
+#include <array>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,16 +43,26 @@ class Encoder {
   FrameRef push_frame(std::uint8_t variant, const Push& push, std::uint32_t messages = 0);
   FrameRef reply_frame(std::uint8_t variant, std::uint64_t id, const ReplyBody& reply);
 
+  /// Publications as the list of a subscribe result, to be shared by many of them: a frame that is
+  /// `continued`.
+  FrameRef list_frame(std::uint8_t variant, std::span<const PublicationView> publications);
+  /// A subscribe result around such a list, three frames of one message: a reply, or without an id
+  /// (SSE) a push. Valid until the next call.
+  std::span<const FrameRef> result_frames(std::uint8_t variant, std::optional<std::uint64_t> id,
+                                          const SubscribeResult& result, const FrameRef& list);
+
  private:
   struct Variant {
     Protocol* protocol;
     Framing framing;
   };
+  /// `shared`: bytes of the message that are not in `out`. Returns the size of its header.
   template <class Write>
-  void append_framed(std::string& out, bool text, Write&& write);
+  std::size_t append_framed(std::string& out, bool text, Write&& write, std::size_t shared = 0);
 
   std::vector<Variant> variants_;
   std::string scratch_;
+  std::array<FrameRef, 3> parts_;
 };
 
 /// Makes what `out` has from `begin` on the data of an event, up to its end: a line break inside is

@@ -52,6 +52,12 @@ void GatewayProbe::collect(runtime::MetricSink& sink) const {
   counter("peal_turns_total", "Turns of the shards' loops", turns_);
   counter("peal_feed_repairs_total", "Holes read from the log", repairs_);
   counter("peal_feed_resets_total", "Channels whose past was lost", resets_);
+  counter("peal_page_reads_total", "Pages of logs asked of the cores", reads_);
+  counter("peal_page_reads_shared_total", "Reads that joined one of the same page", reads_shared_);
+  gauge("peal_recoveries", "Subscriptions that are catching up", recoveries_);
+  counter("peal_recovery_pages_total", "Pages given to sessions that catch up", pages_given_);
+  counter("peal_recoveries_lost_total", "Sessions that were told that their past is gone",
+          recoveries_lost_);
   const double flushes = static_cast<double>(flushes_.value());
   const double messages = static_cast<double>(messages_sent_.value());
   sink.gauge("peal_messages_per_flush", "Publications per sending system call, since the start",

@@ -37,8 +37,15 @@ class GatewayProbe final : public runtime::Probe {
   void turned() { turns_.add(); }
   void feed_repaired() { repairs_.add(); }
   void feed_reset() { resets_.add(); }
+  void read_asked() { reads_.add(); }
+  void read_shared() { reads_shared_.add(); }
+  void recovery_count_changed(std::size_t now) { recoveries_.set(now); }
+  void page_given() { pages_given_.add(); }
+  void recovery_lost() { recoveries_lost_.add(); }
   void sent(const OutletCounts& counts);
 
+  std::uint64_t reads() const { return reads_.value(); }
+  std::uint64_t pages_given() const { return pages_given_.value(); }
   std::uint64_t encodes() const { return encodes_.value(); }
   std::uint64_t deliveries() const { return deliveries_.value(); }
   std::uint64_t flushes() const { return flushes_.value(); }
@@ -62,7 +69,7 @@ class GatewayProbe final : public runtime::Probe {
   Counter connections_total_, connections_, accepts_refused_, handshakes_failed_, sessions_,
       sessions_total_;
   Counter subscriptions_, channels_, encodes_, deliveries_, http_requests_, turns_, repairs_,
-      resets_;
+      resets_, reads_, reads_shared_, recoveries_, pages_given_, recoveries_lost_;
   Counter flushes_, frames_, messages_sent_, bytes_sent_, blocked_, dropped_;
   std::array<Counter, kActions> commands_;
   std::array<Counter, 2> slow_;

@@ -6,13 +6,17 @@
 namespace peal::gateway {
 
 Hub::Hub(Slab<Connection>& connections, Outlet& outlet, Encoder& encoder, GatewayProbe& probe,
-         const ChannelRules& rules, HubOwner& owner)
+         const ChannelRules& rules, const Limits& limits, HubOwner& owner)
     : connections_(connections),
       outlet_(outlet),
       encoder_(encoder),
       probe_(probe),
       rules_(rules),
-      owner_(owner) {}
+      limits_(limits),
+      owner_(owner),
+      recoveries_(*this, connections, probe),
+      quiet_after_(static_cast<TimerWheel::Tick>(
+          std::max<std::int64_t>(limits.position_interval / kTick, 1))) {}
 
 Hub::~Hub() = default;
 
@@ -49,6 +53,7 @@ Hub::Channel& Hub::make(std::string_view name) {
 void Hub::erase(Channel& channel) {
   const std::uint32_t number = channel.number;
   if (!channel.unwatched) port_->unwatch(alias_of(channel));
+  quiet_.cancel(number);
   numbers_.erase(channel.name);
   ++generations_[number];
   free_.push_back(number);
@@ -88,16 +93,27 @@ std::uint32_t Hub::slot_of(Connection& connection, std::uint32_t channel) {
 void Hub::leave(Connection& connection, std::uint32_t slot) {
   const Subscription subscription = connection.subscriptions[slot];
   Channel& channel = *channels_[subscription.channel];
-  channel.members[subscription.place].connection = kNone;
-  ++channel.left;
-  --channel.variant_members[connection.variant];
+  if (subscription.aside()) {
+    take_from_aside(channel, subscription.recovery());
+  } else {
+    take_from_members(channel, subscription.place);
+    --channel.variant_members[connection.variant];
+  }
   compact_later(channel);
   const std::uint32_t moved = connection.subscriptions.remove(slot);
   if (moved != slot) {
     const Subscription other = connection.subscriptions[slot];
-    channels_[other.channel]->members[other.place].slot = slot;
+    if (other.aside())
+      recoveries_.move_slot(other.recovery(), slot);
+    else
+      channels_[other.channel]->members[other.place].slot = slot;
   }
   probe_.subscription_count_changed(--subscriptions_);
+}
+
+void Hub::take_from_members(Channel& channel, std::uint32_t place) {
+  channel.members[place].connection = kNone;
+  ++channel.left;
 }
 
 void Hub::compact_later(Channel& channel) {
@@ -115,7 +131,7 @@ void Hub::compact() {
   for (const std::uint32_t number : to_compact_) {
     Channel& channel = *channels_[number];
     channel.to_compact = false;
-    if (channel.present() == 0 && channel.followers.empty()) {
+    if (channel.subscribers() == 0 && channel.followers.empty()) {
       erase(channel);
       continue;
     }
@@ -175,6 +191,10 @@ void Hub::on_batch(std::span<const bus::Delivery> deliveries) {
         reset(*channel, {delivery.epoch, before, before});
         channel->feed->advance(delivery.publication.offset);
       }
+      if (channel->tail) [[unlikely]] {
+        channel->tail->add(delivery.publication);
+        recoveries_.moved(channel->number);
+      }
     }
     if (channel->present() > 0 || !channel->followers.empty()) gather(*channel, i);
   }
@@ -186,6 +206,7 @@ void Hub::send_due(Channel& channel, std::span<const bus::Delivery> deliveries) 
   const std::uint32_t first = std::exchange(channel.first_due, kNone);
   channel.last_due = kNone;
   if (first == kNone) return;
+  if (channel.feed) spoke(channel);
   for (std::uint8_t variant = 0; variant < encoder_.variants(); ++variant) {
     if (channel.variant_members[variant] == 0) continue;
     scratch_.clear();
@@ -280,7 +301,7 @@ void Hub::list(std::string_view after, std::string_view prefix, std::size_t limi
                std::map<std::string, std::size_t>& subscribers) const {
   std::vector<std::pair<std::string_view, std::size_t>> found;
   for (const auto& [name, number] : numbers_) {
-    const std::size_t present = channels_[number]->present();
+    const std::size_t present = channels_[number]->subscribers();
     if (present > 0 && name > after && name.starts_with(prefix)) found.emplace_back(name, present);
   }
   const auto end = found.begin() + static_cast<std::ptrdiff_t>(std::min(limit, found.size()));

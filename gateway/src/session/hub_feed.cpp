@@ -23,6 +23,7 @@ void Hub::on_heads(std::span<const bus::HeadNotice> heads) {
     const Step step = channel->feed->on_head(*notice.head);
     if (step == Step::reset) reset(*channel, *notice.head);
     if (step == Step::hole) read_hole(*channel);
+    moved(*channel);
   }
 }
 
@@ -49,6 +50,7 @@ void Hub::refuse(Channel& channel, const Error& error) {
     if (channel.live && error.temporary() && encoder_.sse(connection.variant))
       owner_.on_channel_lost(connection);
   }
+  recoveries_.refuse(channel.number, error);
   owner_.on_watch_answered(channel.number, waiting, &error);
   refuse_followers(channel, error);
 }
@@ -63,6 +65,10 @@ void Hub::reset(Channel& channel, const Head& head) {
   channel.feed.emplace(head);
   push_all(channel, ResetPush{channel.name, head.position()});
   tell_position(channel);
+  spoke(channel);
+  if (!channel.tail) return;
+  channel.tail = std::make_unique<Tail>(head.position(), limits_);
+  recoveries_.reset(channel.number, head.position());
 }
 
 void Hub::read_hole(Channel& channel) {
@@ -96,6 +102,7 @@ void Hub::on_page(const bus::Page& page) {
     return;
   }
   deliver_page(channel, page);
+  moved(channel);
   if (channel.feed->next() <= page.head.top) read_hole(channel);
 }
 
@@ -106,13 +113,16 @@ void Hub::deliver_page(Channel& channel, const bus::Page& page) {
     std::optional<Offset> after;
     if (publication.offset > expected) after = Offset{publication.offset.value - 1};
     channel.feed->advance(publication.offset);
+    if (channel.tail) channel.tail->add(publication);
     push_all(channel, MessagePush{channel.name, &publication, after, channel.feed->epoch()});
   }
   if (page.to >= channel.feed->next()) {
     channel.feed->advance(page.to);
+    if (channel.tail) channel.tail->cover(page.to);
     push_all(channel, PositionPush{channel.name, page.to, channel.feed->epoch()});
   }
   tell_position(channel);
+  spoke(channel);
 }
 
 }  // namespace peal::gateway

@@ -25,6 +25,7 @@ class JsonProtocol final : public Protocol {
   /// `id` 0: an answer without id, as POST /command gives to a command that had none.
   void encode_reply(std::string& out, std::uint64_t id, const ReplyBody& reply) override;
   void encode_push(std::string& out, const Push& push) override;
+  void encode_list(std::string& out, std::span<const PublicationView> publications) override;
 
  private:
   using Failure = std::optional<Error>;

@@ -64,8 +64,8 @@ void append_content(std::string& out, const PublicationView& publication) {
   }
 }
 
-void append_publications(std::string& out, std::span<const PublicationView> publications) {
-  out += R"("publications":[)";
+void append_list(std::string& out, std::span<const PublicationView> publications) {
+  out += '[';
   bool first = true;
   for (const PublicationView& publication : publications) {
     if (!first) out += ',';
@@ -119,9 +119,12 @@ void append_subscribed(std::string& out, const SubscribeResult& result) {
     append_position(out, *result.position);
   }
   if (result.recovered) out += *result.recovered ? R"(,"recovered":true)" : R"(,"recovered":false)";
-  if (result.recovered || !result.publications.empty()) {
-    out += ',';
-    append_publications(out, result.publications);
+  if (result.list_at != nullptr || result.recovered || !result.publications.empty()) {
+    out += R"(,"publications":)";
+    if (result.list_at != nullptr)
+      *result.list_at = out.size();
+    else
+      append_list(out, result.publications);
   }
   out += '}';
 }
@@ -176,10 +179,16 @@ struct ReplyWriter {
     out += ']';
   }
   void operator()(const HistoryResult& result) const {
-    out += R"("result":{)";
-    append_position(out, result.page->head.position());
-    out += ',';
-    append_publications(out, result.page->publications);
+    const bus::Page& page = *result.page;
+    out += page.error ? R"("error":{)" : R"("result":{)";
+    if (page.error) append_error_members(out, *page.error);
+    if (page.error && page.error->code == ErrorCode::position_lost) out += ',';
+    if (!page.error || page.error->code == ErrorCode::position_lost)
+      append_position(out, page.head.position());
+    if (!page.error) {
+      out += R"(,"publications":)";
+      append_list(out, page.publications);
+    }
     out += '}';
   }
   void operator()(const PingResult&) const { out += R"("result":{})"; }
@@ -270,6 +279,10 @@ void JsonProtocol::encode_reply(std::string& out, std::uint64_t id, const ReplyB
   }
   std::visit(ReplyWriter{out}, reply);
   out += '}';
+}
+
+void JsonProtocol::encode_list(std::string& out, std::span<const PublicationView> publications) {
+  append_list(out, publications);
 }
 
 void JsonProtocol::encode_push(std::string& out, const Push& push) {

@@ -50,6 +50,15 @@ struct Command {
   std::string_view client;  ///< connect; raw JSON {"name","version"}
 };
 
+/// From where a subscribe wants to go on.
+struct Since {
+  enum class Kind : std::uint8_t { none, position, start, state } kind = Kind::none;
+  Position position{};
+};
+Since since_of(const Command& command);
+/// What `history` reads; it borrows from the command.
+bus::ReadRequest history_request(const Command& command);
+
 /// Why a message was not a command; `id` when it could be read, so that the error is its reply.
 struct CommandError {
   std::optional<std::uint64_t> id;
@@ -67,6 +76,8 @@ struct SubscribeResult {
   std::optional<Position> position{};
   std::optional<bool> recovered{};
   std::span<const PublicationView> publications{};
+  /// When set, the list of publications is left out, and where it belongs is written here.
+  std::size_t* list_at = nullptr;
 };
 struct UnsubscribeResult {
   std::string_view channel;
@@ -75,6 +86,7 @@ struct PublishResult {
   std::span<const bus::Published> outcomes;
   bool many = false;
 };
+/// A page, or its error; with position_lost the current position is told.
 struct HistoryResult {
   const bus::Page* page = nullptr;
 };
@@ -132,6 +144,8 @@ class Protocol {
   virtual std::optional<CommandError> decode(std::string_view message, Command& command) = 0;
   virtual void encode_reply(std::string& out, std::uint64_t id, const ReplyBody& reply) = 0;
   virtual void encode_push(std::string& out, const Push& push) = 0;
+  /// What a SubscribeResult with `list_at` left out.
+  virtual void encode_list(std::string& out, std::span<const PublicationView> publications) = 0;
 };
 
 }  // namespace peal::gateway

@@ -91,7 +91,7 @@ void Sessions::end() {
     asked_.erase(i);
     settle(asked, outcome);
   }
-  end_reads();
+  reads_.end(fail(ErrorCode::draining, "the gateway stopped meanwhile"));
 }
 
 void Sessions::settle(Asked& asked, const bus::Published& outcome) {

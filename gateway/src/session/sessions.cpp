@@ -16,14 +16,26 @@ Sessions::Sessions(const ShardConfig& config, Connections& connections, Encoder&
       encoder_(encoder),
       probe_(probe),
       host_(std::move(host)),
-      hub_(connections.table(), connections.outlet(), encoder, probe, *config.rules, *this),
+      hub_(connections.table(), connections.outlet(), encoder, probe, *config.rules, config.limits,
+           *this),
+      reads_(probe),
+      shelf_(reads_, *host_.shelves, host_.shard, config.limits,
+             [this](const SharedPageRef& page, const std::vector<PageShelf::Waiter>& waiting) {
+               hub_.recoveries().on_page(page, waiting);
+             }),
       decoder_limits_{config.limits.command_bytes_max, config.limits.fragments_max} {}
 
 Sessions::~Sessions() = default;
 
 void Sessions::attach(bus::BusPort& port) {
   port_ = &port;
-  hub_.attach(port);
+  hub_.attach(port, shelf_);
+  reads_.attach(port);
+}
+
+void Sessions::tick(std::chrono::milliseconds now) {
+  shelf_.tick(static_cast<PageShelf::Millis>(now.count()));
+  hub_.tick(now);
 }
 
 void Sessions::opened(Connection& connection) {

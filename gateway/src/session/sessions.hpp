@@ -27,6 +27,8 @@
 #include "session/hooks.hpp"
 #include "session/hub.hpp"
 #include "session/mailbox.hpp"
+#include "session/page_reads.hpp"
+#include "session/page_shelf.hpp"
 #include "session/shard.hpp"
 #include "session/stream_order.hpp"
 
@@ -37,6 +39,7 @@ struct SessionHost {
   std::function<void()> pump_bus;  ///< one turn of the port, now
   std::function<void(std::chrono::milliseconds, std::function<void()>)> later;
   std::function<void()> session_ended;
+  const PageShelves* shelves = nullptr;  ///< of all shards, this one's in its place
   std::shared_ptr<Mailbox> mailbox;
   std::uint8_t shard = 0;
   std::uint32_t incarnation = 0;  ///< of the gateway; the first part of its sessions' ids
@@ -50,6 +53,8 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
 
   void attach(bus::BusPort& port);
   Hub& hub() { return hub_; }
+  const Hub& hub() const { return hub_; }
+  PageShelf& shelf() { return shelf_; }
 
   // A connection's machine while it is a session.
   void opened(Connection& connection);
@@ -71,6 +76,12 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   // The bus.
   void on_published(std::span<const bus::Published> outcomes);
   void on_page(const bus::Page& page);
+  /// Before each turn of the bus's port.
+  void before_bus() { reads_.handed_over(); }
+  /// What it had to send is sent, and it `waits_for_room`.
+  void on_room(Connection& connection) { hub_.recoveries().on_room(connection); }
+  /// What time does.
+  void tick(std::chrono::milliseconds now);
   void on_state(const bus::BusState& state);
 
   // Engine
@@ -89,6 +100,9 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   void on_watch_answered(std::uint32_t channel, std::span<const WaitingSubscribe> waiting,
                          const Error* error) override;
   void on_channel_lost(Connection& connection) override;
+  void on_recovered(Connection& connection, const Recovered& result) override;
+  void on_recovery_failed(Connection& connection, std::string_view channel,
+                          std::optional<std::uint64_t> id, const Error& error) override;
   // SessionCloser
   void close_session(std::uint32_t index, std::uint32_t generation, CloseCode code,
                      std::string_view reason) override;
@@ -127,16 +141,19 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   void welcome(Connection& connection, std::optional<std::uint64_t> id, bool heartbeat);
   void subscribe(Connection& connection, const Command& command);
   void join(Connection& connection, std::string_view channel, std::optional<std::uint64_t> id,
-            bool wants_recovery, const std::optional<Position>& since);
+            const Since& since);
   void subscribed(Connection& connection, std::uint32_t channel, std::optional<std::uint64_t> id,
-                  bool wants_recovery, const std::optional<Position>& since);
+                  const Since& since);
+  void tell_subscribed(Connection& connection, std::uint32_t channel,
+                       std::optional<std::uint64_t> id, const SubscribeResult& result,
+                       CarriedPage* page = nullptr);
+  void history(Connection& connection, const Command& command);
   void unsubscribe(Connection& connection, const Command& command);
   void publish(Connection& connection, const Command& command);
   void publish_many(Connection& connection, const Command& command);
   std::optional<Error> refusal(const Principal& principal,
                                const bus::PublishRequest& request) const;
   void submit(const bus::PublishRequest& request, Asked asked);
-  void end_reads();
   void settle(Asked& asked, const bus::Published& outcome);
   void answered(Connection& connection);
 
@@ -146,6 +163,8 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
                     std::string_view channel = {});
   void stream_subscribed(Connection& connection, std::uint32_t channel,
                          const SubscribeResult& result);
+  /// Before the event that tells of it and of what was missed.
+  void stream_reached(Connection& connection, std::uint32_t channel, const SubscribeResult& result);
   void refuse_stream(Connection& connection, std::string_view channel, const Error& error);
   void end_stream(Connection& connection, CloseCode code, std::string_view reason);
   void beat(Connection& connection);
@@ -171,7 +190,8 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   bus::BusPort* port_ = nullptr;
   bus::BusState bus_state_;
   Slab<Asked> asked_;
-  Slab<PageDone> reads_;
+  PageReads reads_;
+  PageShelf shelf_;
   std::unordered_map<std::uint64_t, Answer> hooks_;
   std::uint64_t next_hook_ = 1;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> doomed_;

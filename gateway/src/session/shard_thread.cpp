@@ -24,6 +24,7 @@ ShardThread::ShardThread(const ShardConfig& config, std::size_t index, Fd listen
       listener_(std::move(listener)),
       now_(Clock::now()) {
   mailbox_->set_closer(&sessions_);
+  shared_.shelves.places.push_back({mailbox_, &sessions_.shelf()});
   last_turn_ = now_.time_since_epoch().count();
 }
 
@@ -49,6 +50,7 @@ SessionHost ShardThread::host() {
           .later = [this](std::chrono::milliseconds after,
                           std::function<void()> task) { later(after, std::move(task)); },
           .session_ended = [this] { shared_.sessions.fetch_sub(1, std::memory_order_relaxed); },
+          .shelves = &shared_.shelves,
           .mailbox = mailbox_,
           .shard = static_cast<std::uint8_t>(index_),
           .incarnation = shared_.incarnation};
@@ -95,10 +97,12 @@ void ShardThread::turn() {
   connections_.serve_ready();
   run_tasks();
   pump_bus();
+  sessions_.hub().recoveries().pump();
   sessions_.close_doomed();
   sessions_.hub().compact();
   flush();
   connections_.tick();
+  sessions_.tick(connections_.life());
   run_timers();
   if (drain_) drain_some();
   sessions_.close_doomed();
@@ -109,9 +113,11 @@ void ShardThread::turn() {
 std::chrono::microseconds ShardThread::patience() const {
   using std::chrono::microseconds;
   const bool waiting = connections_.outlet_dirty();
-  if (bus_has_more_ || connections_.has_ready()) return microseconds(0);
+  if (bus_has_more_ || connections_.has_ready() || sessions_.hub().recoveries().due())
+    return microseconds(0);
   if (waiting && config_.flush_delay.count() == 0) return microseconds(0);
-  auto wait = std::chrono::duration_cast<microseconds>(connections_.until_next_deadline());
+  auto wait = std::chrono::duration_cast<microseconds>(
+      sessions_.hub().until_next_deadline(connections_.until_next_deadline()));
   if (waiting)
     wait = std::clamp(
         std::chrono::duration_cast<microseconds>(dirty_since_ + config_.flush_delay - now_),
@@ -124,6 +130,7 @@ std::chrono::microseconds ShardThread::patience() const {
 }
 
 void ShardThread::pump_bus() {
+  sessions_.before_bus();
   bus_has_more_ = port_->turn();
 }
 
@@ -175,7 +182,10 @@ bool ShardThread::paused(const Connection& connection) const {
 }
 
 void ShardThread::on_writable(Connection& connection) {
-  if (connection.state == State::http) http_.on_writable(connection);
+  if (connection.state == State::http)
+    http_.on_writable(connection);
+  else if (connection.waits_for_room)
+    sessions_.on_room(connection);
 }
 
 void ShardThread::on_timer(Connection& connection) {

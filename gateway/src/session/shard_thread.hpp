@@ -24,6 +24,7 @@ namespace peal::gateway {
 struct ShardShared {
   std::atomic<std::size_t> sessions{0};
   std::uint32_t incarnation = 0;
+  PageShelves shelves{};  ///< filled while the shards are made, then immutable
 };
 
 class ShardThread final : public Shard, public ConnectionOwner, public bus::BusSink {

@@ -26,6 +26,13 @@ void Sessions::stream_subscribed(Connection& connection, std::uint32_t channel,
   hub_.push(connection, channel, SubscribedPush{&result, result.position});
 }
 
+void Sessions::stream_reached(Connection& connection, std::uint32_t channel,
+                              const SubscribeResult& result) {
+  if (StreamPlaces* places = connection.places())
+    places->bind(result.channel, channel, !result.position);
+  if (result.position) hub_.append_id(connection, channel, *result.position);
+}
+
 void Sessions::refuse_stream(Connection& connection, std::string_view channel, const Error& error) {
   connections_.outlet().append(
       connection, encoder_.push_frame(connection.variant, UnsubscribedPush{channel, &error}));

@@ -1,7 +1,8 @@
 #pragma once
 // What one session is subscribed to: for each channel its number in the Hub and the session's place
-// among that channel's members. 16 bytes; the first subscription is held inside, more of them on
-// the heap. Order means nothing: removing moves the last one into the gap.
+// among that channel's members, or the number of its recovery while it catches up. 16 bytes; the
+// first subscription is held inside, more of them on the heap. Order means nothing: removing moves
+// the last one into the gap.
 
 #include <cstdint>
 #include <span>
@@ -10,8 +11,14 @@
 namespace peal::gateway {
 
 struct Subscription {
+  static constexpr std::uint32_t kAside = 0x80000000;
+
   std::uint32_t channel;
   std::uint32_t place;
+
+  /// It catches up, and is no member yet.
+  bool aside() const { return (place & kAside) != 0; }
+  std::uint32_t recovery() const { return place & ~kAside; }
 };
 
 class SubscriptionList {

@@ -5,7 +5,7 @@
 namespace peal::runtime {
 namespace {
 
-constexpr std::size_t kLimits = 38;
+constexpr std::size_t kLimits = 39;
 static_assert(sizeof(Limits) == kLimits * sizeof(std::size_t),
               "a limit was added or removed: describe it here");
 
@@ -49,6 +49,8 @@ constexpr Row kRows[] = {
      "bytes of one page of history, unless one publication alone has more"},
     {"limits.stream_ids_max", &Limits::stream_ids_max,
      "channels of one HTTP stream whose events have ids"},
+    {"limits.recovery_pages_max", &Limits::recovery_pages_max,
+     "pages of history that one shard holds, or waits for, for those who catch up"},
     {"limits.presence_data_bytes_max", &Limits::presence_data_bytes_max,
      "presence data of one session"},
     {"limits.presence_page_max", &Limits::presence_page_max, "members of one presence answer"},

@@ -40,24 +40,7 @@ class HubFeed : public testing::Test {
     return eventually([&] { return bus_->reads().size() == count; });
   }
   void answer_read(Head head, std::vector<std::uint64_t> offsets, std::uint64_t to) {
-    const FakeBus::Read read = bus_->reads().back();
-    bus_->say([=](bus::BusSink& sink) {
-      std::vector<std::string> payloads;
-      std::vector<PublicationView> publications(offsets.size());
-      for (const std::uint64_t offset : offsets)
-        payloads.push_back(std::to_string(offset));
-      for (std::size_t i = 0; i < offsets.size(); ++i) {
-        publications[i].offset = {offsets[i]};
-        publications[i].payload = payloads[i];
-      }
-      bus::Page page;
-      page.id = read.id;
-      page.head = head;
-      page.after = {read.after};
-      page.to = {to};
-      page.publications = publications;
-      sink.on_page(page);
-    });
+    bus_->answer_read(bus_->reads().back(), head, offsets, to);
   }
   LocalGateway gateway_;
   FakeBus* bus_;
@@ -136,21 +119,6 @@ TEST_F(HubFeed, AHoleThatWasTrimmedMeanwhileIsAReset) {
   EXPECT_EQ(client_->receive(), R"({"event":"reset","channel":"a","epoch":"abcdefgh","offset":9})");
   deliver(10);
   EXPECT_EQ(client_->receive(), message(10));
-}
-
-TEST_F(HubFeed, RecoveryIsTrueOnlyForWhoMissedNothing) {
-  deliver(6);
-  client_->receive();
-  SocketClient back(gateway_.port());
-  back.upgrade();
-  EXPECT_EQ(
-      back.command("subscribe", R"({"channel":"a","since":{"epoch":"abcdefgh","offset":6}})"),
-      R"({"id":1,"result":{"channel":"a","epoch":"abcdefgh","offset":6,"recovered":true,"publications":[]}})");
-  SocketClient late(gateway_.port());
-  late.upgrade();
-  EXPECT_EQ(
-      late.command("subscribe", R"({"channel":"a","since":{"epoch":"abcdefgh","offset":4}})"),
-      R"({"id":1,"result":{"channel":"a","epoch":"abcdefgh","offset":6,"recovered":false,"publications":[]}})");
 }
 
 }  // namespace

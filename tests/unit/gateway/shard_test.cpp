@@ -278,6 +278,7 @@ class PlainProtocol final : public gateway::Protocol {
   void encode_reply(std::string& out, std::uint64_t, const gateway::ReplyBody& reply) override {
     out += std::holds_alternative<Error>(reply) ? "no" : "ok";
   }
+  void encode_list(std::string&, std::span<const PublicationView>) override {}
   void encode_push(std::string& out, const gateway::Push& push) override {
     if (const auto* message = std::get_if<gateway::MessagePush>(&push))
       out.append(message->channel).append(" ").append(message->publication->payload);

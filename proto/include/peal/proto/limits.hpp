@@ -58,6 +58,8 @@ struct Limits {
   std::size_t page_length_max = 1000;
   /// Bytes of one page of history, unless one publication alone has more.
   std::size_t page_bytes_max = 64 * 1024;
+  /// Pages of history that one shard holds, or waits for, for those who catch up.
+  std::size_t recovery_pages_max = 128;
   /// A subscriber of a quiet recoverable channel is told its position this long after the last
   /// publication, and a filtered one at most this often.
   std::chrono::milliseconds position_interval{10'000};
