@@ -32,9 +32,9 @@ def job(tmp_path):
     run.close()
 
 
-def start_cluster(cluster, gateways=3):
+def start_cluster(cluster, gateways=3, log=LOG):
     config = cluster.folder / "broker.toml"
-    config.write_text(LOG)
+    config.write_text(log)
     broker = cluster.broker(flags=["--config", str(config)])
     flags = ["--bus-driver", "zmq", "--bus-connect", broker.ready["listen"], "--shards", "1"]
     return [cluster.gateway(f"gateway-{n + 1}", flags=flags, config=RULES) for n in range(gateways)]
@@ -72,6 +72,15 @@ def test_one_gateway_with_the_embedded_core_does_the_same(cluster, job):
     run(job, [gateway], 10_000, clients=200, stay="500ms", away="100ms")
     verdict = job.judge()
     assert verdict["faults"] == verdict["told"] == 0 and verdict["ok"] == 10_000
+
+
+def test_who_was_away_for_longer_than_the_log_reaches_is_told_and_misses_nothing_else(cluster, job):
+    little = LOG.replace("history_length_max = 100000", "history_length_max = 15")
+    gateways = start_cluster(cluster, gateways=2, log=little)
+    heard = run(job, gateways, 20_000, clients=100, stay="400ms", away="150ms", rate=2000)
+    verdict = job.judge()
+    assert verdict["faults"] == 0 and verdict["ok"] == 20_000
+    assert verdict["told"] == heard["told"] > 50 and heard["recovered"] > 50, heard
 
 
 def test_the_judge_finds_it_when_clients_forget_deliveries(cluster, job):
