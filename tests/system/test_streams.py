@@ -1,6 +1,8 @@
 """Streams over HTTP against real processes: proxies, slow readers, many that come and go, a broker that is lost."""
 
 import json
+import os
+import pathlib
 import resource
 import socket
 import threading
@@ -168,6 +170,27 @@ def test_who_only_waits_costs_a_kilobyte(cluster, query, most):
     assert each < most
     for client in clients:
         client.close()
+
+
+def test_waiting_costs_no_cpu(cluster):
+    gateway = cluster.gateway(flags=["--shards", "1"])
+    text = "GET /stream?channel=a&wait=60&cursor=- HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    clients = [socket.create_connection(gateway.address) for _ in range(500)]
+    for client in clients:
+        client.sendall(text)
+    until(lambda: gateway.metric("peal_http_requests_total") == 500, "all wait")
+    before = cpu_seconds(gateway)
+    assert poll(gateway, 1, {"channels": [{"channel": "a"}], "cursor": "-"})["events"] == []  # a second passes
+    assert cpu_seconds(gateway) - before < 0.1
+    publish(gateway, "a", "wake up")
+    assert all(b"wake up" in client.recv(65536) for client in clients)
+    for client in clients:
+        client.close()
+
+
+def cpu_seconds(process) -> float:
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_ten_thousand_that_come_and_go_leave_nothing(cluster):
