@@ -72,6 +72,83 @@ def test_a_stream_and_a_poll_hear_what_a_channel_says(cluster):
     until(lambda: gateway.metric("peal_channels") == 0, "nothing is watched any more")
 
 
+def test_one_channel_begins_with_its_value_and_goes_on_from_the_last_event(cluster):
+    gateway = cluster.gateway(config=LOGGED)
+    for number in range(3):
+        publish(gateway, "log:a", number)
+    with EventStream(gateway.address, "/channels/log%3Aa") as stream:
+        event = stream.next()
+        assert (event["event"], event["recovered"], event["offset"]) == ("subscribed", True, 3)
+        assert event["publications"] == [{"offset": 3, "message": 2}]
+        publish(gateway, "log:a", 3)
+        assert stream.next()["message"] == 3
+    assert stream.last_id.endswith("-4")
+    publish(gateway, "log:a", 4)
+    with EventStream(gateway.address, "/channels/log%3Aa", headers={"Last-Event-ID": stream.last_id}) as again:
+        event = again.next()
+        assert [one["message"] for one in event["publications"]] == [4] and event["recovered"] is True
+    with EventStream(gateway.address, "/channels/log%3Anew") as stream:
+        assert stream.next() == {"event": "subscribed", "channel": "log:new", "epoch": stream.last_id[:8], "offset": 0,
+                                 "recovered": True, "publications": []}
+    with EventStream(gateway.address, "/channels/chat") as stream:
+        assert stream.next() == {"event": "subscribed", "channel": "chat"} and stream.last_id == ""
+
+
+def test_a_stream_and_a_poll_begin_where_they_are_asked_to(cluster):
+    gateway = cluster.gateway(config=LOGGED)
+    for number in range(3):
+        publish(gateway, "log:a", number)
+    channels = [{"channel": "log:a", "since": "start"}, {"channel": "chat"}]
+    first = poll(gateway, 30, {"channels": channels})
+    told = {event["channel"]: event for event in first["events"]}
+    assert [one["message"] for one in told["log:a"]["publications"]] == [0, 1, 2]
+    with EventStream(gateway.address, body={"channels": channels}) as stream:
+        told = {event["channel"]: event for event in stream.expect(2)}
+        assert [one["message"] for one in told["log:a"]["publications"]] == [0, 1, 2]
+    assert poll(gateway, 0, {"channels": channels, "cursor": first["cursor"]})["events"] == []
+    publish(gateway, "log:a", 3)
+    assert numbers(poll(gateway, 30, {"channels": channels, "cursor": first["cursor"]})["events"]) == [3]
+
+
+@pytest.mark.parametrize("framing", ["eventsource", "post"])
+def test_a_reader_that_comes_back_to_another_gateway_misses_and_doubles_nothing(cluster, framing):
+    broker = broker_with_log(cluster)
+    flags = ["--bus-driver", "zmq", "--bus-connect", broker.ready["listen"]]
+    gateways = [cluster.gateway(f"gateway-{i}", config=LOGGED, flags=flags) for i in (1, 2)]
+    names = [f"log:{i}" for i in range(5)]
+    heard: dict[str, list[int]] = {name: [] for name in names}
+    positions: dict[str, dict] = {}
+    target = "/stream?" + "&".join(f"channel={name}" for name in names)
+    published, last_id = 0, ""
+    for turn in range(8):
+        if framing == "eventsource":
+            stream = EventStream(gateways[turn % 2].address, target, headers={"Last-Event-ID": last_id} if last_id else {})
+        else:
+            stream = EventStream(gateways[turn % 2].address, body={"ids": False, "channels": [
+                {"channel": name, **({"since": positions[name]} if name in positions else {})} for name in names]})
+        subscribed = 0
+        wanted = published + 10
+        while subscribed < len(names) or sum(map(len, heard.values())) < wanted:
+            event = stream.next()
+            if event["event"] == "subscribed":
+                subscribed += 1
+                assert event.get("recovered", turn > 0) is (turn > 0)
+                positions.setdefault(event["channel"], {"epoch": event["epoch"], "offset": event["offset"]})
+            for message in [event] if event["event"] == "message" else event.get("publications", []):
+                heard[event["channel"]].append(message["message"])
+                positions[event["channel"]]["offset"] = message["offset"]
+            if subscribed == len(names) and published < wanted:
+                for _ in range(10):
+                    publish(gateways[published % 2], names[published % 5], published // 5)
+                    published += 1
+        last_id = stream.last_id
+        stream.close()
+        for _ in range(10):  # while it is away
+            publish(gateways[0], names[published % 5], published // 5)
+            published += 1
+    assert all(list(range(len(seen))) == seen for seen in heard.values()), heard
+
+
 def test_a_stream_and_a_poll_pass_a_proxy_that_ends_what_is_silent(cluster):
     gateways = [cluster.gateway("gateway-1", config=LOGGED, flags=["--limits-ping-interval", "500ms"])]
     with Haproxy(cluster.folder, gateways) as proxy, EventStream(proxy.address, "/stream?channel=log:a") as stream:
