@@ -171,6 +171,10 @@ Result<std::vector<std::string_view>*> JsonReader::elements(std::string_view tex
   return &impl_->elements;
 }
 
+bool JsonReader::is_utf8(std::string_view bytes) {
+  return simdjson::validate_utf8(bytes);
+}
+
 std::optional<std::uint64_t> JsonReader::as_uint(std::string_view raw) {
   if (raw.empty() || !json::digit(raw.front())) return std::nullopt;
   std::uint64_t value = 0;

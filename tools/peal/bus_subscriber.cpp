@@ -4,27 +4,11 @@
 
 #include "bus_client.hpp"
 #include "json_text.hpp"
+#include "peal/proto/base64.hpp"
 #include "signals.hpp"
 
 namespace peal::cli {
 namespace {
-
-std::string base64(std::string_view bytes) {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      out += j <= count ? kDigits[group >> (18 - 6 * j) & 63] : '=';
-    }
-  }
-  return out;
-}
 
 class Listener final : public BusEvents {
  public:
@@ -44,7 +28,9 @@ class Listener final : public BusEvents {
     } else if (publication.type.empty()) {
       out.raw("message", publication.payload);
     } else {
-      out.text("type", publication.type).text("base64", base64(publication.payload));
+      std::string base64;
+      append_base64(base64, publication.payload);
+      out.text("type", publication.type).text("base64", base64);
     }
     printer_.print(subscription_.channels[channel], JsonObject(out.str()));
   }

@@ -11,6 +11,9 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
   std::vector<std::unique_ptr<Verb>> verbs;
   verbs.push_back(make_publish());
   verbs.push_back(make_subscribe());
+  verbs.push_back(make_history());
+  verbs.push_back(make_dump());
+  verbs.push_back(make_load());
   verbs.push_back(make_stats());
   verbs.push_back(make_channels());
   verbs.push_back(make_sessions());

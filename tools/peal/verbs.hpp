@@ -24,6 +24,9 @@ class Verb {
 
 std::unique_ptr<Verb> make_publish();
 std::unique_ptr<Verb> make_subscribe();
+std::unique_ptr<Verb> make_history();
+std::unique_ptr<Verb> make_dump();
+std::unique_ptr<Verb> make_load();
 std::unique_ptr<Verb> make_stats();
 std::unique_ptr<Verb> make_channels();
 std::unique_ptr<Verb> make_sessions();

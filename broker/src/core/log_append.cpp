@@ -156,7 +156,7 @@ std::optional<bus::Published> Log::unfitting(const bus::PublishRequest& request)
 
 std::optional<bus::Published> Log::misplaced(const bus::PublishRequest& request) const {
   const Position& at = *request.place;
-  const bool another_condition = request.expect || request.previous || request.replace ||
+  const bool another_condition = request.previous || request.replace ||
                                  request.expect_value != bus::ExpectValue::any ||
                                  !request.idempotency_key.empty();
   if (another_condition) {
@@ -167,6 +167,9 @@ std::optional<bus::Published> Log::misplaced(const bus::PublishRequest& request)
                         request.expect_end.value_or(0) <= kOffsetMax.value;
   if (!possible) return refused(ErrorCode::command_invalid, "place is no position of a log");
   const bool empty = top_.value == 0;
+  if (request.expect && *request.expect != head().position()) {
+    return refused_with_current({}, "the log's top is not the expected one");
+  }
   if (!empty && (at.epoch != epoch_ || at.offset <= top_)) {
     return refused_with_current({}, "the log is in another epoch, or has that offset already");
   }

@@ -87,6 +87,7 @@ void Log::choose_up(const bus::ReadRequest& request, bus::Page& page,
       page.to = out.empty() ? page.after : out.back().record->offset();
       return;
     }
+    if (out.empty()) page.first_byte = record->end_byte() - record->payload_bytes();
     out.push_back({&*record, 0, record->payload_bytes()});
   }
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "peal/proto/log_commands.hpp"
 #include "server/publish_command.hpp"
 
 namespace peal::broker {
@@ -129,6 +130,27 @@ void publish(Router& router, const PublishCommand& command, const ControlReply& 
   }
 }
 
+void history(Router& router, const HistoryCommand& command, const ControlReply& reply) {
+  bus::ReadRequest read = command.read;
+  read.channel = command.channel;
+  router.read(read, [reply, form = command.form](const bus::Page& page) {
+    if (page.error) return reply.error(*page.error);
+    JsonReader reader;
+    reply.result(history_json(page, form, reader));
+  });
+}
+
+void load(Router& router, const LoadCommand& command, const ControlReply& reply) {
+  const auto tally = std::make_shared<LoadTally>(command.size());
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    router.publish(command.request(i), [tally, reply](const bus::Published& outcome) {
+      if (!tally->took(outcome)) return;
+      if (tally->error()) return reply.error(*tally->error());
+      reply.result(tally->json());
+    });
+  }
+}
+
 }  // namespace
 
 void add_control_handlers(runtime::ControlServer& control, BrokerLoop& loop,
@@ -153,6 +175,20 @@ void add_control_handlers(runtime::ControlServer& control, BrokerLoop& loop,
                      publish(router, command, reply);
                    });
                  });
+  control.handle("history",
+                 [&loop, reader, limits](std::string_view payload, const ControlReply& reply) {
+                   auto command = read_history_command(*reader, payload, limits);
+                   if (!command) return reply.error(command.error());
+                   loop.post([command = std::move(*command), reply](Router& router) {
+                     history(router, command, reply);
+                   });
+                 });
+  control.handle("load", [&loop, reader](std::string_view payload, const ControlReply& reply) {
+    auto command = read_load_command(*reader, payload);
+    if (!command) return reply.error(command.error());
+    loop.post(
+        [command = std::move(*command), reply](Router& router) { load(router, command, reply); });
+  });
   control.handle("drain", [&process](std::string_view, const ControlReply& reply) {
     reply.result("{}");
     process.begin_drain();

@@ -205,6 +205,13 @@ void Router::publish(bus::PublishRequest request, LocalOutcome done) {
   core_.publish(kLocalPeer, request, now_);
 }
 
+void Router::read(bus::ReadRequest request, LocalPage done) {
+  request.id = next_local_++;
+  request.bytes = std::min(request.bytes, kPageBytesMax);
+  local_reads_.emplace(request.id, std::move(done));
+  core_.read(kLocalPeer, request, now_);
+}
+
 void Router::close(const Error& why) {
   core_.stop();
   for (const auto& [key, link] : links_) {
@@ -300,7 +307,13 @@ void Router::published(PeerId peer, const bus::Published& outcome) {
 }
 
 void Router::page(PeerId peer, const bus::Page& page) {
-  if (BrokerLink* const link = at(peer)) link->page(page);
+  if (BrokerLink* const link = at(peer)) return link->page(page);
+  if (peer != kLocalPeer) return;
+  const auto found = local_reads_.find(page.id);
+  if (found == local_reads_.end()) return;
+  const LocalPage done = std::move(found->second);
+  local_reads_.erase(found);
+  done(page);
 }
 
 }  // namespace peal::broker

@@ -33,8 +33,9 @@ struct RouterConfig {
   StoreChoice store{};
 };
 
-/// What became of a publish of this process itself.
+/// What became of a publish of this process itself, and a page that it read.
 using LocalOutcome = std::function<void(const bus::Published&)>;
+using LocalPage = std::function<void(const bus::Page&)>;
 
 class Router final : private CoreOut, private wire::OperationSink {
  public:
@@ -52,6 +53,8 @@ class Router final : private CoreOut, private wire::OperationSink {
 
   /// A publish of this process itself; `done` (may be empty) hears of it once.
   void publish(bus::PublishRequest request, LocalOutcome done);
+  /// A read of this process itself; the page is valid during the call.
+  void read(bus::ReadRequest request, LocalPage done);
   /// Tells every link that this broker goes away.
   void close(const Error& why);
 
@@ -113,6 +116,7 @@ class Router final : private CoreOut, private wire::OperationSink {
   bus::LinkTime next_tick_{};
   std::uint64_t next_local_ = 1;
   std::unordered_map<std::uint64_t, LocalOutcome> local_;
+  std::unordered_map<std::uint64_t, LocalPage> local_reads_;
 };
 
 }  // namespace peal::broker

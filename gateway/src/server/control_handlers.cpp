@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "peal/proto/json.hpp"
+#include "server/log_handlers.hpp"
 #include "session/json_protocol.hpp"
 
 namespace peal::gateway {
@@ -246,6 +247,7 @@ void add_control_handlers(runtime::ControlServer& control, Gateway& gateway,
     process.begin_drain();
     reply.result("{}");
   });
+  add_log_handlers(control, gateway);
 }
 
 }  // namespace peal::gateway

@@ -210,9 +210,31 @@ void Gateway::publish(PublishOrder order, PublishDone then) {
     request.expect = asked.expect;
     request.previous = asked.previous;
     request.idempotency_key = asked.idempotency_key;
+    request.expect_value = asked.expect_value;
+    request.expect_end = asked.expect_end;
+    request.replace = asked.replace;
+    request.place = asked.place;
+    request.place_floor = asked.place_floor;
     shard.engine().publish_trusted(request, std::move(waiting->second));
   });
   if (!posted) waiting->second(refused(fail(ErrorCode::draining, "the gateway has stopped")));
+}
+
+void Gateway::read(const bus::ReadRequest& request, std::function<void(const bus::Page&)> then) {
+  const auto refuse = [&then](Error error) {
+    bus::Page page;
+    page.error = std::move(error);
+    then(page);
+  };
+  if (!ChannelName::valid(request.channel))
+    return refuse(ChannelName::parse(request.channel).error());
+  Shard& shard = impl_->shards->shard(stable_hash(request.channel) % impl_->shards->size());
+  const bool posted =
+      shard.post([&shard, asked = request, channel = std::string(request.channel), then]() mutable {
+        asked.channel = channel;
+        shard.engine().read_trusted(asked, std::move(then));
+      });
+  if (!posted) refuse(fail(ErrorCode::draining, "the gateway has stopped"));
 }
 
 void Gateway::sessions(std::string after, std::size_t limit,

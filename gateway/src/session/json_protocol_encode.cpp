@@ -1,6 +1,7 @@
 #include <array>
 #include <charconv>
 
+#include "peal/proto/base64.hpp"
 #include "session/json_protocol.hpp"
 #include "websocket/utf8.hpp"
 
@@ -19,21 +20,6 @@ void append_position(std::string& out, const Position& position) {
   out += position.epoch.view();
   out += R"(","offset":)";
   append_number(out, position.offset.value);
-}
-
-void append_base64(std::string& out, std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto byte = [&](std::size_t i) {
-    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
-  };
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const unsigned group = byte(i) << 16U | byte(i + 1) << 8U | byte(i + 2);
-    out += kAlphabet[group >> 18U];
-    out += kAlphabet[(group >> 12U) & 63U];
-    out += i + 1 < bytes.size() ? kAlphabet[(group >> 6U) & 63U] : '=';
-    out += i + 2 < bytes.size() ? kAlphabet[group & 63U] : '=';
-  }
 }
 
 /// A publication's members but for its offset, each with a comma before it.

@@ -68,6 +68,12 @@ struct PublishOrder {
   std::optional<Position> expect{};    ///< append only if this is the position
   std::optional<Sequence> previous{};  ///< append only if this is the source's last sequence
   std::string idempotency_key{};
+  // As in bus::PublishRequest:
+  bus::ExpectValue expect_value = bus::ExpectValue::any;
+  std::optional<std::uint64_t> expect_end{};
+  bool replace = false;
+  std::optional<Position> place{};
+  std::optional<Offset> place_floor{};
 };
 
 class Gateway {
@@ -88,6 +94,10 @@ class Gateway {
   /// Any thread. Limits apply, channel rules and hooks don't: the application is trusted.
   void publish(std::string channel, std::string json, PublishDone then = {});
   void publish(PublishOrder order, PublishDone then = {});
+
+  /// Any thread; `then` is called once, on one of the gateway's threads (or at once when refused);
+  /// the page is valid during the call. `request` is copied.
+  void read(const bus::ReadRequest& request, std::function<void(const bus::Page&)> then);
 
   /// Any thread; `then` is called on one of the gateway's threads.
   void sessions(std::string after, std::size_t limit, std::function<void(SessionPage)> then);

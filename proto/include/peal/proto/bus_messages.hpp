@@ -42,8 +42,9 @@ struct PublishRequest {
   /// Begin a new epoch, with this as its only publication. Expectations are of the old one.
   bool replace = false;
   /// Restoring a log, from trusted sides only: append exactly there. The log must be in that epoch
-  /// and below that offset, or have nothing yet. With it, `expect_end` is where its payload begins
-  /// in the bytes of the log (none: where they end now).
+  /// and below that offset, or have nothing yet. With it, `expect` is of the log even when there is
+  /// a key, and `expect_end` is where its payload begins in the log's bytes (none: where they end
+  /// now).
   std::optional<Position> place;
   /// With `place`: the log's floor, at least; what is missing above it needs no telling. None: what
   /// is missing raises the floor. At the offset of `place` itself: only the position is restored.
@@ -104,7 +105,7 @@ struct Page {
   Offset after;  ///< the range this page covers: above `after` …
   Offset to;     ///< … up to and including `to`
   std::span<const PublicationView> publications;
-  std::uint64_t first_byte = 0;  ///< mode bytes: where the first piece begins
+  std::uint64_t first_byte = 0;  ///< where the first piece begins (not in reverse)
   std::uint64_t end_byte = 0;    ///< payload bytes appended in this epoch, as of this page
 };
 

@@ -54,6 +54,7 @@ class JsonReader {
   /// Scalars of a `raw`; null when it is of another type or does not fit.
   static std::optional<std::uint64_t> as_uint(std::string_view raw);
   static std::optional<bool> as_bool(std::string_view raw);
+  static bool is_utf8(std::string_view bytes);
   /// The unescaped text of a JSON string.
   static std::optional<std::string> as_string(std::string_view raw);
 
