@@ -1,4 +1,6 @@
-// Log against LogModel, over random histories. PEAL_SEED=n repeats one, PEAL_HISTORIES=n runs more.
+// Log against LogModel, over random histories: appends with every condition, retries, trims, ages,
+// compactions, replacements, restorations, reads in every mode, clients that come back, and a log
+// made again from what a store saved of it. PEAL_SEED=n repeats one, PEAL_HISTORIES=n runs more.
 
 #include <gtest/gtest.h>
 
@@ -6,29 +8,40 @@
 #include <random>
 
 #include "core/log.hpp"
+#include "log_client.hpp"
 #include "log_model.hpp"
+#include "saved_log.hpp"
 
 namespace peal::broker {
 namespace {
 
 using std::chrono::milliseconds;
+using Mode = bus::ReadRequest::Mode;
 using Status = bus::Published::Status;
 
-const Epoch kEpoch = *Epoch::parse("Epoch001");
-const Epoch kOther = *Epoch::parse("Epoch002");
+const Epoch kOther = *Epoch::parse("OtherOne");
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
+struct Tally {
+  std::size_t appended = 0, duplicates = 0, lost = 0, pages = 0, bytes_read = 0;
+  std::size_t replaced = 0, placed = 0, crashes = 0, recoveries = 0, resets = 0;
+  std::map<ErrorCode, std::size_t> refused;
+};
+
 class History {
  public:
-  explicit History(std::uint64_t seed)
+  History(std::uint64_t seed, Tally& tally)
       : random_(seed),
-        limits_(limits()),
-        log_(kEpoch, choose_options(), limits_),
-        model_(kEpoch, options_, limits_) {}
+        tally_(tally),
+        limits_(choose_limits()),
+        options_(choose_options()),
+        log_(epoch(), options_, limits_),
+        saved_(epoch(), options_, limits_),
+        model_(epoch(), options_, limits_) {}
 
   void run() {
     const auto steps = 20 + pick(150);
@@ -36,30 +49,37 @@ class History {
       SCOPED_TRACE("step " + std::to_string(i));
       if (pick(4) == 0) now_ += milliseconds(pick(1500));
       if (pick(50) == 0) now_ += milliseconds(pick(40'000));
-      if (pick(3) != 0) {
-        append();
-      } else {
-        read();
-      }
+      step();
       ASSERT_EQ(log_.head(now_), model_.head(now_));
+      ASSERT_EQ(saved_.log().head(now_), model_.head(now_));
+      ASSERT_EQ(log_.meta().end_byte, model_.end());
+      ASSERT_EQ(saved_.log().meta(), log_.meta());
+    }
+    for (const test::LogClient& client : clients_) {
+      tally_.recoveries += client.recoveries;
+      tally_.resets += client.resets;
     }
   }
 
-  std::size_t appended = 0, duplicates = 0, lost = 0, pages = 0;
-  std::map<ErrorCode, std::size_t> refused;
-
  private:
   std::uint64_t pick(std::uint64_t below) { return random_() % below; }
-
-  const ChannelOptions& choose_options() {
-    options_.recoverable = true;
-    options_.history_length_max = pick(3) == 0 ? 1000 : pick(30);
-    options_.history_bytes_max = pick(3) == 0 ? 100'000 : 50 + pick(500);
-    options_.history_age_max = std::chrono::seconds(1 + pick(30));
-    keys_ = pick(3) == 0 ? 0 : 1 + pick(6);
-    return options_;
+  Epoch epoch() const {
+    std::string text = std::to_string(10'000'000 + epochs_);
+    return *Epoch::parse(text);
   }
-  Limits limits() {
+
+  ChannelOptions choose_options() {
+    ChannelOptions options;
+    options.recoverable = true;
+    options.history_length_max = pick(3) == 0 ? 1000 : pick(30);
+    options.history_bytes_max = pick(3) == 0 ? 100'000 : 50 + pick(500);
+    options.history_age_max = std::chrono::seconds(pick(5) == 0 ? 0 : 1 + pick(30));
+    options.compact = pick(3) == 0;
+    options.refuse_when_full = pick(6) == 0;
+    keys_ = pick(3) == 0 ? 0 : 1 + pick(6);
+    return options;
+  }
+  Limits choose_limits() {
     Limits small;
     small.sources_max = 1 + pick(3);
     small.source_ttl = std::chrono::seconds(1 + pick(40));
@@ -73,53 +93,87 @@ class History {
   }
   Offset some_offset() {
     const auto top = model_.head(now_).top.value;
-    return {pick(4) == 0 ? top : pick(top + 3)};
+    const auto choice = pick(40);
+    if (choice == 0) return {std::uint64_t{1} << 63};
+    if (choice == 1) return kOffsetMax;
+    return {choice < 10 ? top : pick(top + 3)};
+  }
+
+  void step() {
+    const auto choice = pick(20);
+    if (choice < 11) {
+      append();
+    } else if (choice < 15) {
+      read();
+    } else if (choice < 19) {
+      follow(clients_[pick(clients_.size())]);
+    } else if (pick(3) == 0) {
+      saved_.crash();
+      ++tally_.crashes;
+    }
+  }
+
+  bus::PublishRequest some_request() {
+    publication_ = {};
+    publication_.kind = pick(8) == 0 ? Kind::deletion : Kind::value;
+    publication_.key = some_key();
+    publication_.payload = std::string(pick(40), static_cast<char>('a' + pick(2)));
+    bus::PublishRequest request;
+    if (pick(3) == 0) {
+      publication_.source = "s" + std::to_string(pick(4));
+      publication_.sequence = {pick(3), pick(8)};
+      if (pick(3) == 0) request.previous = Sequence{pick(3), pick(8)};
+    } else if (pick(60) == 0) {
+      request.previous = Sequence{};
+    }
+    idempotency_key_ = pick(5) == 0 ? "i" + std::to_string(pick(8)) : "";
+    request.publication = view_of(publication_);
+    request.idempotency_key = idempotency_key_;
+    return request;
   }
 
   void append() {
-    Publication publication;
-    publication.kind = pick(8) == 0 ? Kind::deletion : Kind::value;
-    publication.key = some_key();
-    publication.payload = std::string(pick(40), static_cast<char>('a' + pick(2)));
-    std::optional<Sequence> previous;
-    if (pick(3) == 0) {
-      publication.source = "s" + std::to_string(pick(4));
-      publication.sequence = {pick(3), pick(8)};
-      if (pick(3) == 0) previous = Sequence{pick(3), pick(8)};
-    } else if (pick(60) == 0) {
-      previous = Sequence{};
-    }
-    std::optional<Position> expect;
-    if (pick(5) == 0) {
-      expect = Position{pick(6) == 0 ? kOther : kEpoch, some_offset()};
-      // Often right: what the model would refuse with.
-      if (pick(2) == 0) {
-        bus::ReadRequest last;
-        last.mode = publication.key.empty() ? bus::ReadRequest::Mode::reverse
-                                            : bus::ReadRequest::Mode::state;
-        const auto range = model_.read(last, now_);
-        for (const auto offset : range->offsets) {
-          if (model_.at(offset).key == publication.key) expect->offset = {offset};
-        }
-        if (publication.key.empty()) expect->offset = model_.head(now_).top;
-      }
-    }
-    const std::string idempotency_key = pick(5) == 0 ? "i" + std::to_string(pick(8)) : "";
-
-    bus::PublishRequest request;
+    bus::PublishRequest request = some_request();
     request.id = 1 + pick(1000);
-    request.publication = view_of(publication);
-    request.expect = expect;
-    request.previous = previous;
-    request.idempotency_key = idempotency_key;
-    const auto expected = model_.append(publication, expect, previous, idempotency_key, now_);
-    judge(request.id, expected, log_.append(request, now_));
+    if (pick(5) == 0) {
+      request.expect = Position{pick(6) == 0 ? kOther : model_.epoch(), some_offset()};
+      const auto& key = publication_.key;
+      const auto current = key.empty() ? model_.head(now_).top.value : model_.last_of(key);
+      if (pick(2) == 0) request.expect->offset = {current};
+    }
+    if (pick(6) == 0) request.expect_value = static_cast<bus::ExpectValue>(1 + pick(2));
+    if (pick(8) == 0) request.expect_end = pick(3) == 0 ? pick(100) : model_.end();
+    if (pick(25) == 0) request.replace = true;
+    if (pick(25) == 0 || (model_.head(now_).top.value == 0 && pick(3) == 0)) place(request);
+    ++epochs_;
+    const Epoch fresh = epoch();
+    const auto expected = model_.append(request, fresh, now_);
+    judge(request, expected, log_.append(request, now_, fresh), log_);
+    judge(request, expected, saved_.log().append(request, now_, fresh), saved_.log());
+    count(request, expected);
   }
 
-  void judge(bus::RequestId id, const test::LogModel::Outcome& expected,
-             const bus::Published& outcome) {
+  /// Turns the request into a restoration, mostly one that can be.
+  void place(bus::PublishRequest& request) {
+    const Head head = model_.head(now_);
+    const bool neat = pick(5) != 0;
+    if (neat) {
+      bus::PublishRequest plain;
+      plain.id = request.id;
+      plain.publication = request.publication;
+      request = plain;
+    }
+    const auto offset = neat ? head.top.value + 1 + pick(4) * pick(3) : some_offset().value;
+    request.place = Position{pick(8) == 0 ? kOther : model_.epoch(), {offset}};
+    if (pick(2) == 0) request.place_floor = Offset{pick(4) == 0 ? offset : pick(offset + 1)};
+    if (pick(3) == 0) request.expect_end = model_.end() + pick(20);
+    if (pick(3) == 0) request.expect = head.position();
+  }
+
+  void judge(const bus::PublishRequest& request, const test::LogModel::Outcome& expected,
+             const bus::Published& outcome, const Log& log) {
     using Kind = test::LogModel::Outcome::Kind;
-    ASSERT_EQ(outcome.id, id);
+    ASSERT_EQ(outcome.id, request.id);
     ASSERT_EQ(outcome.duplicate, expected.kind == Kind::duplicate);
     ASSERT_EQ(outcome.last, expected.remembered);
     if (expected.kind == Kind::refused) {
@@ -128,89 +182,150 @@ class History {
       const bool tells = expected.code == ErrorCode::expectation_failed;
       ASSERT_EQ(outcome.position.has_value(), tells);
       if (tells) {
-        ASSERT_EQ(*outcome.position, (Position{kEpoch, {expected.current}}));
+        ASSERT_EQ(*outcome.position, (Position{model_.epoch(), {expected.current}}));
+        ASSERT_EQ(outcome.end_byte, model_.end());
       }
-      ++refused[expected.code];
       return;
     }
     ASSERT_EQ(outcome.status, Status::ok);
     ASSERT_FALSE(outcome.error);
     ASSERT_EQ(outcome.position ? outcome.position->offset.value : 0, expected.offset);
-    ++(expected.kind == Kind::duplicate ? duplicates : appended);
+    if (expected.kind == Kind::duplicate) return;
+    ASSERT_EQ(outcome.end_byte, model_.end());
+    ASSERT_EQ(log.before_last().top.value + 1, expected.offset);
+    ASSERT_LE(log.before_last().floor, log.before_last().top);
+  }
+
+  void count(const bus::PublishRequest& request, const test::LogModel::Outcome& expected) {
+    using Kind = test::LogModel::Outcome::Kind;
+    if (expected.kind == Kind::refused) {
+      ++tally_.refused[expected.code];
+      return;
+    }
+    ++(expected.kind == Kind::duplicate ? tally_.duplicates : tally_.appended);
+    if (expected.kind == Kind::duplicate) return;
+    tally_.replaced += request.replace ? 1 : 0;
+    tally_.placed += request.place ? 1 : 0;
   }
 
   void read() {
     bus::ReadRequest request;
     request.id = 1 + pick(1000);
-    request.mode = static_cast<bus::ReadRequest::Mode>(pick(3));
+    request.mode = static_cast<Mode>(pick(4));
     request.after = pick(3) == 0 ? Offset{} : some_offset();
+    if (request.mode == Mode::bytes && pick(4) != 0) request.after = {pick(model_.end() + 2)};
     request.limit = pick(4) == 0 ? 1000 : pick(12);
     request.bytes = pick(3) == 0 ? 100'000 : pick(300);
-    if (pick(2) == 0) request.epoch = pick(10) == 0 ? kOther : kEpoch;
+    if (pick(2) == 0) request.epoch = pick(10) == 0 ? kOther : model_.epoch();
     const auto expected = model_.read(request, now_);
-    const bus::Page page = log_.read(request, publications_, now_);
+    judge(request, expected, log_.read(request, publications_, now_));
+    judge(request, expected, saved_.read(request, publications_, now_));
+    if (!expected) {
+      ++tally_.lost;
+    } else {
+      ++tally_.pages;
+      if (request.mode == Mode::bytes) tally_.bytes_read += expected->pieces.empty() ? 0 : 1;
+    }
+  }
+
+  void judge(const bus::ReadRequest& request, const std::optional<test::LogModel::Range>& expected,
+             const bus::Page& page) {
     ASSERT_EQ(page.id, request.id);
     ASSERT_EQ(page.head, model_.head(now_));
+    ASSERT_EQ(page.end_byte, model_.end());
     ASSERT_EQ(page.error.has_value(), !expected.has_value());
     if (!expected) {
       ASSERT_EQ(page.error->code, ErrorCode::position_lost);
-      ++lost;
       return;
     }
-    ++pages;
     ASSERT_EQ(page.after.value, expected->after);
     ASSERT_EQ(page.to.value, expected->to);
-    ASSERT_EQ(page.publications.size(), expected->offsets.size());
-    for (std::size_t i = 0; i < expected->offsets.size(); ++i) {
+    ASSERT_EQ(page.publications.size(), expected->pieces.size());
+    if (request.mode == Mode::bytes) {
+      ASSERT_EQ(page.first_byte, request.after.value);
+    }
+    for (std::size_t i = 0; i < expected->pieces.size(); ++i) {
       const PublicationView& found = page.publications[i];
-      const Publication& wanted = model_.at(expected->offsets[i]);
-      ASSERT_EQ(found.offset, wanted.offset);
-      ASSERT_EQ(found.payload, wanted.payload);
-      ASSERT_EQ(found.key, wanted.key);
-      ASSERT_EQ(found.kind, wanted.kind);
-      ASSERT_EQ(found.source, wanted.source);
-      ASSERT_EQ(found.sequence, wanted.sequence);
+      const auto& wanted = model_.at(expected->pieces[i].offset);
+      ASSERT_EQ(found.offset, wanted.publication.offset);
+      ASSERT_EQ(found.payload, expected->pieces[i].payload);
+      ASSERT_EQ(found.key, wanted.publication.key);
+      ASSERT_EQ(found.kind, wanted.publication.kind);
+      ASSERT_EQ(found.source, wanted.publication.source);
+      ASSERT_EQ(found.sequence, wanted.publication.sequence);
+      if (i == 0 && request.mode == Mode::forward) {
+        ASSERT_EQ(page.first_byte, wanted.begin);
+      }
+    }
+  }
+
+  /// A client comes back: it reads page by page, while others may go on appending.
+  void follow(test::LogClient& client) {
+    const std::size_t limit = 1 + pick(20);
+    for (int pages = 0; pages < 40; ++pages) {
+      const bus::ReadRequest request = client.next(limit);
+      const bool from_saved = pick(2) == 0;
+      const bus::Page page = from_saved ? saved_.read(request, publications_, now_)
+                                        : log_.read(request, publications_, now_);
+      ASSERT_EQ(client.take(page), "");
+      if (!page.error && client.caught_up()) {
+        ASSERT_EQ(client.judge(model_), "");
+        return;
+      }
+      if (pick(6) == 0) append();
+      if (testing::Test::HasFailure()) return;
     }
   }
 
   std::mt19937_64 random_;
-  ChannelOptions options_;
+  Tally& tally_;
+  const Limits limits_;
   std::uint64_t keys_ = 0;
-  Limits limits_;
+  const ChannelOptions options_;
+  std::uint64_t epochs_ = 0;
   Log log_;
+  test::SavedLog saved_;
   test::LogModel model_;
+  std::vector<test::LogClient> clients_{4};
+  Publication publication_;
+  std::string idempotency_key_;
   std::vector<PublicationView> publications_;
   TimePoint now_{std::chrono::hours(1)};
 };
 
 TEST(LogProperty, AgreesWithTheModelOverRandomHistories) {
   const auto seed = from_environment("PEAL_SEED", std::random_device{}());
-  const auto histories = from_environment("PEAL_HISTORIES", 2000);
+  const auto histories = from_environment("PEAL_HISTORIES", 5000);
   std::printf("seed %llu, %llu histories\n", static_cast<unsigned long long>(seed),
               static_cast<unsigned long long>(histories));
-  std::size_t appended = 0, duplicates = 0, lost = 0, pages = 0;
-  std::map<ErrorCode, std::size_t> refused;
+  Tally tally;
   for (std::uint64_t i = 0; i < histories; ++i) {
     SCOPED_TRACE("repeat with PEAL_HISTORIES=1 PEAL_SEED=" + std::to_string(seed + i));
-    History history(seed + i);
+    History history(seed + i, tally);
     history.run();
     if (HasFailure()) return;
-    appended += history.appended;
-    duplicates += history.duplicates;
-    lost += history.lost;
-    pages += history.pages;
-    for (const auto& [code, count] : history.refused)
-      refused[code] += count;
   }
+  std::printf(
+      "%zu appended, %zu duplicates, %zu replaced, %zu placed, %zu crashes; %zu pages, "
+      "%zu of bytes, %zu lost; %zu recoveries, %zu told to begin anew\n",
+      tally.appended, tally.duplicates, tally.replaced, tally.placed, tally.crashes, tally.pages,
+      tally.bytes_read, tally.lost, tally.recoveries, tally.resets);
   if (histories < 1000) return;
   // The histories are worth nothing when they don't reach every rule.
-  EXPECT_GT(appended, histories * 10);
-  EXPECT_GT(duplicates, histories);
-  EXPECT_GT(lost, histories / 4);
-  EXPECT_GT(pages, histories * 5);
-  for (const ErrorCode code : {ErrorCode::expectation_failed, ErrorCode::sequence_gap,
-                               ErrorCode::idempotency_conflict, ErrorCode::command_invalid}) {
-    EXPECT_GT(refused[code], histories / 20) << info(code).name;
+  EXPECT_GT(tally.appended, histories * 10);
+  EXPECT_GT(tally.duplicates, histories);
+  EXPECT_GT(tally.replaced, histories / 10);
+  EXPECT_GT(tally.placed, histories / 2);
+  EXPECT_GT(tally.crashes, histories / 2);
+  EXPECT_GT(tally.pages, histories * 3);
+  EXPECT_GT(tally.bytes_read, histories / 2);
+  EXPECT_GT(tally.lost, histories / 4);
+  EXPECT_GT(tally.recoveries, histories * 5);
+  EXPECT_GT(tally.resets, histories / 2);
+  for (const ErrorCode code :
+       {ErrorCode::expectation_failed, ErrorCode::sequence_gap, ErrorCode::idempotency_conflict,
+        ErrorCode::command_invalid, ErrorCode::log_full}) {
+    EXPECT_GT(tally.refused[code], histories / 20) << info(code).name;
   }
 }
 
