@@ -76,6 +76,7 @@ class NodeClient {
       subscription.on("reset", (position) => this.resets.push(position));
       return subscription.ready;
     }));
+    this.ready.catch(() => {});  // told where it is awaited
     this.peal.on("state", (state) => {
       if (state.name === "connected" && state.again) ++this.again;
     });
@@ -108,6 +109,7 @@ function total(heard: Heard): number {
 }
 
 const kCases = [
+  { blocks: ["websocket" as const], transport: "sse" },
   { blocks: ["websocket" as const, "sse" as const], transport: "poll" },
 ];
 

@@ -20,7 +20,7 @@ declare global {
 const here = stage();
 /** A session that doesn't answer is noticed within two seconds. */
 const kLively = ["--limits-ping-interval", "1s", "--limits-pong-timeout", "500ms", "--limits-position-interval", "1s"];
-const kTransports: readonly string[] = ["poll"];
+const kTransports = ["websocket", "sse", "poll"] as const;
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -126,7 +126,7 @@ describe.each(kTransports)("over %s a page", (transport) => {
     signal(processes, "SIGSTOP");
     await until(() => processes.every(stopped), "the page sleeps");
     if (transport === "websocket") {
-      await until(async () => (await gateway.metric("peal_gateway_sessions")) === 0, "the gateway gave the session up");
+      await until(async () => (await gateway.metric("peal_sessions")) === 0, "the gateway gave the session up");
     }
     await publisher.more(200);
     signal(processes, "SIGCONT");

@@ -1,7 +1,7 @@
 // What the application holds of one channel. Several may be held of the same channel; the server
 // is asked once, and told to stop when the last one is gone.
 import { Emitter } from "./emitter.ts";
-import type { PealError } from "./errors.ts";
+import { PealError } from "./errors.ts";
 import { Presence } from "./presence.ts";
 import type { Step } from "./progress.ts";
 import { Stream } from "./stream.ts";
@@ -26,7 +26,7 @@ export class Subscription<T = unknown> extends Emitter<SubscriptionEvents<T>>
 
   #state: SubscriptionState = { name: "subscribing" };
   #resolve!: (self: this) => void;
-  #reject!: (error: PealError | undefined) => void;
+  #reject!: (error: PealError) => void;
   readonly #streams = new Set<Stream<Publication<T> | Reset>>();
   /** Keeps what comes until the first loop begins or the first listener is there. */
   #early?: Stream<Publication<T> | Reset>;
@@ -95,7 +95,7 @@ export class Subscription<T = unknown> extends Emitter<SubscriptionEvents<T>>
     this.#state = state;
     if (state.name === "subscribed") this.#resolve(this);
     if (state.name === "closed") {
-      this.#reject(state.error);
+      this.#reject(state.error ?? new PealError("client_closed", `"${this.channel}" was given up before it was subscribed`));
       for (const stream of this.#streams) stream.end(state.error);
     }
     this.emit("state", state);

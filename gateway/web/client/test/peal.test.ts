@@ -256,6 +256,16 @@ describe("the client", () => {
     expect(got).toEqual(["before", "from the listener"]);
   });
 
+  it("rejects `ready` of a subscription that is given up before it was subscribed", async () => {
+    const gateway = await gatewayWith({ intercept: (action) => (action === "subscribe" ? {} : "default") });
+    const peal = client(gateway.url);
+    const [first, second] = [peal.subscribe("first").ready, peal.subscribe("second")];
+    second.unsubscribe();
+    await expect(second.ready).rejects.toMatchObject({ code: "client_closed" });
+    peal.close();
+    await expect(first).rejects.toMatchObject({ code: "client_closed" });
+  });
+
   it("survives a listener that throws, and lets the error be seen", async () => {
     const gateway = await gatewayWith();
     const peal = client(gateway.url);
