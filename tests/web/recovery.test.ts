@@ -27,6 +27,9 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
+/** So that a browser whose pages sleep soon has enough, and reads on no more. */
+const kPadding = "x".repeat(4000);
+
 /** Publishes 1, 2, 3 … one after the other, as fast as they are taken, until it is stopped. */
 class Publisher {
   count = 0;
@@ -42,7 +45,7 @@ class Publisher {
   async #run(gateway: Gateway, pause: number): Promise<void> {
     while (!this.#stopped) {
       const response = await fetch(`${gateway.origin}/channels/log%3Aroom`, {
-        method: "POST", body: JSON.stringify(this.count + 1), headers: { "Content-Type": "application/json" },
+        method: "POST", body: JSON.stringify({ number: this.count + 1, kPadding }), headers: { "Content-Type": "application/json" },
       });
       if (!response.ok) throw new Error(`publish: ${response.status} ${await response.text()}`);
       ++this.count;
@@ -83,12 +86,12 @@ async function expectExact(page: Page, count: number): Promise<void> {
   expect(heard).toEqual(Array.from({ length: count }, (_, i) => i + 1));
 }
 
-/** Every process of the browser that runs pages. */
-async function renderers(): Promise<number[]> {
+/** Every process of the browser that runs pages or holds their sockets. */
+async function sleepers(): Promise<number[]> {
   const session: CDPSession = await here.browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
   await session.detach();
-  return processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
+  return processInfo.filter(({ type }) => type === "renderer" || type === "utility").map(({ id }) => id);
 }
 
 function signal(processes: number[], name: "SIGSTOP" | "SIGCONT"): void {
@@ -121,7 +124,7 @@ describe.each(kTransports)("over %s a page", (transport) => {
     const page = await open(gateway, transport);
     const publisher = new Publisher(gateway);
     await publisher.more(20);
-    const processes = await renderers();
+    const processes = await sleepers();
     cleanups.push(() => signal(processes, "SIGCONT"));
     signal(processes, "SIGSTOP");
     await until(() => processes.every(stopped), "the page sleeps");

@@ -18,7 +18,7 @@ window.peal = new Peal("/ws", {
 peal.on("state", (state) => window.states.push(state));
 window.room = peal.subscribe("log:room");
 room.on("message", ({ message }) => {
-  heard.push(message);
+  heard.push(message.number);
   localStorage.setItem("heard", JSON.stringify(heard));
 });
 room.on("reset", (position) => {
