@@ -49,6 +49,33 @@ describe("the client in Node", () => {
     expect(peal.state).toMatchObject({ name: "connected", again: true });
   });
 
+  it("notices each message that is lost on the way, also the last, and hears it all the same", async () => {
+    const gateway = await here.gateway("gateway-1", ["--limits-position-interval", "1s"]);
+    let seen = 0;
+    let lost = 0;
+    /** Every seventh message, and the very last one, never reach the client. */
+    class Lossy extends WebSocket {
+      override emit(event: string | symbol, ...values: any[]): boolean {
+        const text = event === "message" ? String(values[0]) : "";
+        const isMessage = text.startsWith('{"event":"message"');
+        if (isMessage && (++seen % 7 === 0 || text.includes('"message":200}')) && ++lost) return true;
+        return super.emit(event, ...values);
+      }
+    }
+    const peal = client(gateway, { WebSocket: Lossy as unknown as WebSocketClass });
+    const room = await peal.subscribe<number>("log:lossy").ready;
+    const states: string[] = [];
+    peal.on("state", ({ name }) => states.push(name));
+    const heard: number[] = [];
+    room.on("message", ({ message }) => heard.push(message));
+    const publisher = client(gateway);
+    for (let i = 1; i <= 200; ++i) await publisher.publish("log:lossy", i);
+    await until(() => heard.length >= 200, "everything is heard");
+    expect(heard).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
+    expect(lost).toBeGreaterThan(5);
+    expect(states, "the connection is fine all the while").toEqual([]);
+  });
+
   it("is refused for good with a key that nobody knows", async () => {
     const gateway = await here.gateway();
     const peal = client(gateway, { token: "no such key" });

@@ -214,3 +214,60 @@ describe("positions of a recoverable channel", () => {
     expect(machine.last("subscribe").payload).toEqual({ channel: "a" });
   });
 });
+
+describe("a message that is missing", () => {
+  function behind(): MachineHarness {
+    const machine = subscribed({ channel: "a", epoch: "e1", offset: 10 });
+    machine.text({ event: "message", channel: "a", offset: 11, message: 11 });
+    return machine;
+  }
+
+  function repair(machine: MachineHarness, offsets: number[]): void {
+    machine.reply("unsubscribe");
+    expect(machine.last("subscribe").payload).toEqual({ channel: "a", since: { epoch: "e1", offset: 11 } });
+    const publications = offsets.map((offset) => ({ offset, message: offset }));
+    const offset = offsets.at(-1) ?? 11;
+    machine.reply("subscribe", { result: { channel: "a", epoch: "e1", offset, recovered: true, publications } });
+  }
+
+  it("is noticed by the next one's offset, and fetched before that is delivered, without a word", () => {
+    const machine = behind();
+    machine.text({ event: "message", channel: "a", offset: 13, message: 13 });
+    machine.text({ event: "message", channel: "a", offset: 14, message: 14 });
+    repair(machine, [12, 13, 14]);
+    machine.text({ event: "message", channel: "a", offset: 15, message: 15 });
+    expect(machine.of("deliver").map(({ publication }) => publication.message)).toEqual([11, 12, 13, 14, 15]);
+    expect(machine.of("channel").map(({ state }) => state.name)).toEqual(["subscribing", "subscribed"]);
+  });
+
+  it("is noticed by the position of a channel that fell silent", () => {
+    const machine = behind();
+    machine.text({ event: "position", channel: "a", offset: 11 });
+    expect(machine.count("unsubscribe")).toBe(0);
+    machine.text({ event: "position", channel: "a", offset: 12 });
+    repair(machine, [12]);
+    expect(machine.of("deliver").at(-1)!.publication.message).toBe(12);
+  });
+
+  it("that can't be had is asked for again later, and the application is told", () => {
+    const machine = behind();
+    machine.text({ event: "message", channel: "a", offset: 13, message: 13 });
+    repair(machine, []);
+    machine.text({ event: "message", channel: "a", offset: 13, message: 13 });
+    expect(lastState(machine)).toMatchObject({ name: "subscribing", error: { code: "position_lost", temporary: true } });
+    machine.reply("unsubscribe");
+    expect(machine.count("subscribe")).toBe(2);
+    machine.fire("resubscribe");
+    repair(machine, [12, 13]);
+    expect(lastState(machine)).toMatchObject({ name: "subscribed", again: true, recovered: true });
+    expect(machine.of("deliver").map(({ publication }) => publication.message)).toEqual([11, 12, 13]);
+  });
+
+  it("is told when the server has it no more", () => {
+    const machine = behind();
+    machine.text({ event: "message", channel: "a", offset: 13, message: 13 });
+    machine.reply("unsubscribe");
+    machine.reply("subscribe", { result: { channel: "a", epoch: "e1", offset: 30, recovered: false } });
+    expect(machine.of("reset")).toEqual([{ do: "reset", channel: "a", position: { epoch: "e1", offset: 30 } }]);
+  });
+});
