@@ -1,6 +1,6 @@
 // The to-do page in real browsers against a real gateway: one list, edited on two sides, one of them
 // offline; conflicts that a person settles; and what becomes of it all when something crashes.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
@@ -11,25 +11,11 @@ import { stage } from "./support/stage.ts";
 
 const here = stage();
 const kPictures = resolve(import.meta.dirname, "../../build/web-pictures");
-const kRules = `
-[[channels]]
-pattern = "demo:todo:*"
-subscribe = "anyone"
-publish = "anyone"
-recoverable = true
-history_length_max = 100
-history_age_max = "0s"
-`;
-
-function gatewayWithLists(flags: string[] = []): Promise<Gateway> {
-  const config = join(here.bundle, ".todo.toml");
-  writeFileSync(config, kRules);
-  return here.gateway("gateway-1", ["--config", config, ...flags]);
-}
-
-async function open(gateway: Gateway, context?: BrowserContext, host = "127.0.0.1"): Promise<Page> {
+async function open(
+  gateway: Gateway, context?: BrowserContext, { host = "127.0.0.1", query = "" } = {},
+): Promise<Page> {
   const page = await (context ?? (await here.context())).newPage();
-  await page.goto(`${gateway.origin.replace("127.0.0.1", host)}/todo.html`);
+  await page.goto(`${gateway.origin.replace("127.0.0.1", host)}/todo.html${query}`);
   await page.waitForSelector('#items[aria-busy="false"]', { state: "attached" });
   return page;
 }
@@ -75,11 +61,11 @@ async function inConflict(gateway: Gateway) {
   return [one, two] as const;
 }
 
-remoteSuite("a real gateway", async () => ({ url: (await gatewayWithLists()).origin }));
+remoteSuite("a real gateway", async () => ({ url: (await here.gateway()).origin }));
 
 describe("the to-do page", () => {
   it("shows each browser what the others write, tick and delete", async () => {
-    const gateway = await gatewayWithLists();
+    const gateway = await here.gateway();
     const [one, two] = [await open(gateway), await open(gateway)];
     const complaints = [one, two].flatMap((page) => complaintsOf(page));
     await add(one, "bread");
@@ -97,8 +83,28 @@ describe("the to-do page", () => {
     expect(complaints).toEqual([]);
   });
 
+  it("is what its address says: which list, and whose copy", async () => {
+    const gateway = await here.gateway();
+    const context = await here.context();
+    const kitchen = await open(gateway, context, { query: "?list=kitchen" });
+    const garden = await open(gateway, context, { query: "?list=garden" });
+    const other = await open(gateway, context, { query: "?list=kitchen&as=other" });
+    await add(kitchen, "pans");
+    await add(garden, "peas");
+    await shows(other, ["pans"]);
+    await shows(garden, ["peas"]);
+    await other.check("#offline");
+    await rewrite(other, 0, "lids");
+    await rewrite(kitchen, 0, "pots");
+    await inStep(kitchen);
+    await other.uncheck("#offline");
+    await other.waitForSelector(".conflict:not([hidden])");
+    await kitchen.reload();
+    await shows(kitchen, ["pots"]);
+  });
+
   it("edited while offline keeps the edits over a reload without a network, and sends them when it is back", async () => {
-    const gateway = await gatewayWithLists();
+    const gateway = await here.gateway();
     const [one, two] = [await open(gateway), await open(gateway)];
     await add(one, "before");
     await shows(two, ["before"]);
@@ -121,7 +127,7 @@ describe("the to-do page", () => {
   });
 
   it("lets a person choose where both sides changed the words", async () => {
-    const gateway = await gatewayWithLists();
+    const gateway = await here.gateway();
     for (const [button, expected] of [
       ["Keep mine", ["oat milk"]], ["Take theirs", ["two bottles of milk"]],
       ["Keep both", ["oat milk", "two bottles of milk"]],
@@ -145,7 +151,7 @@ describe("the to-do page", () => {
   });
 
   it("merges by itself what does not touch: new words there, a tick here", async () => {
-    const gateway = await gatewayWithLists();
+    const gateway = await here.gateway();
     const [one, two] = [await open(gateway), await open(gateway)];
     await add(one, "milk");
     await shows(two, ["milk"]);
@@ -161,7 +167,7 @@ describe("the to-do page", () => {
   });
 
   it("deleted on one side and changed on the other is a choice too, in both directions", async () => {
-    const gateway = await gatewayWithLists();
+    const gateway = await here.gateway();
     const [one, two] = [await open(gateway), await open(gateway)];
     await add(one, "second");
     await shows(two, ["second"]);
@@ -202,7 +208,7 @@ describe("the to-do page", () => {
   });
 
   it("is given back by the browsers to a gateway that lost it", async () => {
-    const gateway = await gatewayWithLists();
+    const gateway = await here.gateway();
     const one = await open(gateway);
     await add(one, "precious");
     await inStep(one);
@@ -217,7 +223,7 @@ describe("the to-do page", () => {
 
 describe("tabs of one browser", () => {
   it("share one copy, of which one talks to the gateway; when that one is closed the next one does", async () => {
-    const gateway = await gatewayWithLists();
+    const gateway = await here.gateway();
     const context = await here.context();
     const [first, second] = [await open(gateway, context), await open(gateway, context)];
     const elsewhere = await open(gateway);
@@ -234,10 +240,11 @@ describe("tabs of one browser", () => {
   });
 
   it("get along where the browser gives no locks, as on a phone over plain HTTP", async () => {
-    const gateway = await gatewayWithLists(["--allowed-hosts", "phone.test"]);
+    const gateway = await here.gateway("gateway-1", ["--allowed-hosts", "phone.test"]);
     const context = await here.context();
-    const tabs = [await open(gateway, context, "phone.test"), await open(gateway, context, "phone.test")];
-    const elsewhere = await open(gateway, undefined, "phone.test");
+    const phone = { host: "phone.test" };
+    const tabs = [await open(gateway, context, phone), await open(gateway, context, phone)];
+    const elsewhere = await open(gateway, undefined, phone);
     expect(await tabs[0]!.evaluate(() => isSecureContext)).toBe(false);
     await add(tabs[1]!, "from the phone");
     for (const page of [...tabs, elsewhere]) await shows(page, ["from the phone"]);
@@ -249,7 +256,7 @@ describe("tabs of one browser", () => {
 
 describe("how it looks", () => {
   it("fits wide and narrow, light and dark, and can be used with the keyboard alone", async () => {
-    const gateway = await gatewayWithLists();
+    const gateway = await here.gateway();
     mkdirSync(kPictures, { recursive: true });
     const [one, two] = await inConflict(gateway);
     await add(one, "bread");

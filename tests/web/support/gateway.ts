@@ -18,6 +18,14 @@ history_length_max = 100000
 `;
 const kGatewayRule = `${kCoreRule}subscribe = "anyone"
 publish = "anyone"
+
+[[channels]]
+pattern = "demo:todo:*"
+recoverable = true
+history_length_max = 100
+history_age_max = "0s"
+subscribe = "anyone"
+publish = "anyone"
 `;
 
 /** One process and its folder. */

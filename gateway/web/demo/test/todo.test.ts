@@ -42,9 +42,10 @@ describe("a list", () => {
   });
 
   it("says how it stands", () => {
-    const words = (paused: boolean, connected: boolean, ...statuses: ("synced" | "pending" | "conflict" | "refused")[]) =>
+    const words = (paused: boolean, connected: boolean, ...statuses: ("loading" | "synced" | "pending" | "conflict" | "refused")[]) =>
       standingOf({ paused, connected, statuses });
     expect(words(false, true, "synced")).toEqual({ state: "connected", words: "In step" });
+    expect(words(false, true, "loading", "synced").words).toBe("Loading");
     expect(words(false, true, "pending", "refused").words).toBe("Sending 2 changes");
     expect(words(false, true, "conflict", "pending").words).toBe("1 to decide");
     expect(words(false, false, "pending").words).toBe("No connection, 1 change kept");

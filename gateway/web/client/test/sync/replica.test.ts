@@ -45,7 +45,7 @@ describe("a document", () => {
     expect(hers.state.status).toBe("synced");
     expect(his.state).toEqual({ ...hers.state });
     expect(his.state.position).toEqual(world.server.last(kUri)!.tag);
-    expect(world.server.requests.filter((request) => request.startsWith("PUT"))).toEqual([`PUT ${kUri}`]);
+    expect(world.server.requests.filter((request) => request.startsWith("PUT"))).toEqual([`PUT ${kUri} 201`]);
   });
 
   it("is taken from the watch without a request, and fetched where the watch can't carry it", async () => {
@@ -69,11 +69,27 @@ describe("a document", () => {
     await opened(machine);
     machine.crash();
     machine.start();
+    const before = world.server.requests.length;
     const again = await opened(machine);
     expect(again.state).toMatchObject({ status: "synced", value: "same" });
-    expect((await world.server.fetch("http://server/channels/demo:doc", {
-      method: "GET", headers: { "If-None-Match": `"${again.state.position!.epoch}-1"` },
-    })).status).toBe(304);
+    expect(world.server.requests.slice(before)).toEqual([`GET ${kUri} 304`]);
+    machine.crash();
+    world.server.write(kUri, "other");
+    machine.start();
+    expect((await opened(machine)).value).toBe("other");
+    expect(world.server.requests.at(-1)).toBe(`GET ${kUri} 200`);
+  });
+
+  it("is kept in step by polling alone", async () => {
+    const world = new World();
+    const [one, two] = [world.machine({ watcher: undefined }), world.machine({ watcher: undefined, pollEvery: 12_345 })];
+    const [first, second] = [await opened(one), await opened(two)];
+    await first.set("by polling");
+    await world.calm();
+    expect([world.server.value(kUri), second.value]).toEqual(["by polling", undefined]);
+    for (const { ms, fire } of [...two.timers]) if (ms === 12_345) fire();
+    await world.calm();
+    expect(second.value).toBe("by polling");
   });
 
   it("edited while away is shown at once, kept over a reload, and sent once back", async () => {
@@ -92,6 +108,19 @@ describe("a document", () => {
     await world.calm();
     expect(document.state).toMatchObject({ value: 2, status: "synced" });
     expect(world.server.value(kUri)).toBe(2);
+  });
+
+  it("changed upon what was seen takes the next place in the log", async () => {
+    const world = new World();
+    const machine = world.machine();
+    const document = await opened(machine);
+    for (let i = 1; i <= 3; ++i) {
+      await document.set(i);
+      await world.calm();
+      expect(document.state).toMatchObject({ status: "synced", value: i, position: { offset: i } });
+    }
+    expect(world.server.requests.filter((request) => request.startsWith("PUT")))
+      .toEqual([`PUT ${kUri} 201`, `PUT ${kUri} 200`, `PUT ${kUri} 200`]);
   });
 
   it("edited often while away is sent once, as it is in the end", async () => {

@@ -52,6 +52,7 @@ export function standingOf({ paused, connected, statuses }: Standing): { state: 
   const changes = `${waiting} ${waiting === 1 ? "change" : "changes"}`;
   if (paused) return { state: "connecting", words: waiting ? `Offline, ${changes} kept` : "Working offline" };
   if (!connected) return { state: "waiting", words: waiting ? `No connection, ${changes} kept` : "No connection" };
+  if (statuses.includes("loading")) return { state: "connecting", words: "Loading" };
   if (conflicts) return { state: "connecting", words: `${conflicts} to decide` };
   return waiting ? { state: "connecting", words: `Sending ${changes}` } : { state: "connected", words: "In step" };
 }

@@ -21,6 +21,7 @@ export class FakeServer {
   lengthMax = Infinity;
   /** Answers instead of doing anything: the next one is taken by the next request. */
   readonly refusals: { status: number; code: string; temporary: boolean }[] = [];
+  /** What was asked, and the answer's status. */
   readonly requests: string[] = [];
 
   /** The channel's past is gone; its next publication is in a new epoch. */
@@ -53,10 +54,16 @@ export class FakeServer {
   }
 
   readonly fetch = async (input: unknown, init: RequestInit = {}): Promise<Response> => {
+    const response = this.#answer(input, init);
+    const { pathname, search } = new URL(String(input));
+    this.requests.push(`${init.method} ${decodeURIComponent(pathname.slice("/channels/".length))}${search} ${response.status}`);
+    return response;
+  };
+
+  #answer(input: unknown, init: RequestInit): Response {
     const url = new URL(String(input));
     const uri = decodeURIComponent(url.pathname.slice("/channels/".length));
     const headers = new Headers(init.headers);
-    this.requests.push(`${init.method} ${uri}${url.search}`);
     const refusal = this.refusals.shift();
     if (refusal) return problem(refusal.status, refusal.code, refusal.temporary);
     if (url.searchParams.has("since")) return this.#page(uri, url.searchParams);
@@ -66,7 +73,7 @@ export class FakeServer {
       case "DELETE": return this.#put(uri, headers, undefined);
     }
     return problem(405, "method_not_allowed");
-  };
+  }
 
   #get(uri: string, headers: Headers): Response {
     const last = this.last(uri);
