@@ -215,13 +215,17 @@ export class Pump {
 
   #ask<T>(request: (signal: AbortSignal) => Promise<T>, also?: AbortSignal): Promise<T> {
     return this.#slots.with(async () => {
-      const late = new AbortController();
+      const call = new AbortController();
       const stop = this.#options.later(this.#options.requestTimeout, () =>
-        late.abort(new RemoteError("answer_late", "no answer came in time", true)));
+        call.abort(new RemoteError("answer_late", "no answer came in time", true)));
+      const givesUp = [this.#stopped.signal, ...(also ? [also] : [])];
+      const giveUp = () => call.abort();
+      for (const signal of givesUp) signal.aborted ? giveUp() : signal.addEventListener("abort", giveUp);
       try {
-        return await request(AbortSignal.any([late.signal, this.#stopped.signal, ...(also ? [also] : [])]));
+        return await request(call.signal);
       } finally {
         stop();
+        for (const signal of givesUp) signal.removeEventListener("abort", giveUp);
       }
     });
   }
