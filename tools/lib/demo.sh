@@ -173,6 +173,7 @@ say_how_to_use() {
     address=$(lan_address)
     [ -n "$address" ] && note "  ${bold}$(url_of "$first" | sed "s/127.0.0.1/$address/")${plain}  from a phone in the same network"
   fi
+  note "A to-do list that works offline: ${bold}$(url_of "$first")todo.html${plain}"
   printf '%s\n' "" "From another terminal, each line works when pasted:" "" \
     "$peal publish --control $(control_of "$first") demo:room 'Hello from the command line'" "" \
     "curl -d '\"Hello from curl\"' $(url_of "$first")channels/demo:room" "" \
