@@ -221,6 +221,23 @@ describe("the to-do page", () => {
   });
 });
 
+describe("several gateways of one broker", () => {
+  it("show one list, and settle what was changed on both", async () => {
+    const { gatewayFlags } = await here.broker();
+    const gateways = [await here.gateway("gateway-1", gatewayFlags), await here.gateway("gateway-2", gatewayFlags)];
+    const [one, two] = [await open(gateways[0]!), await open(gateways[1]!)];
+    await add(one, "milk");
+    await shows(two, ["milk"]);
+    await two.check("#offline");
+    await rewrite(two, 0, "oat milk");
+    await rewrite(one, 0, "two bottles of milk");
+    await inStep(one);
+    await two.uncheck("#offline");
+    await two.getByRole("button", { name: "Keep mine" }).click();
+    await shows(one, ["oat milk"]);
+  });
+});
+
 describe("tabs of one browser", () => {
   it("share one copy, of which one talks to the gateway; when that one is closed the next one does", async () => {
     const gateway = await here.gateway();

@@ -10,21 +10,19 @@ const bin = process.env.PEAL_BIN ?? join(root, "build/dev/bin");
 const kReadyWithin = 20_000;
 
 /** Channels that keep a log: the core keeps it, the gateway also says who may use it. */
-const kCoreRule = `
+const kCoreRules = [`
 [[channels]]
 pattern = "log:*"
 recoverable = true
 history_length_max = 100000
-`;
-const kGatewayRule = `${kCoreRule}subscribe = "anyone"
-publish = "anyone"
-
+`, `
 [[channels]]
 pattern = "demo:todo:*"
 recoverable = true
 history_length_max = 100
 history_age_max = "0s"
-subscribe = "anyone"
+`];
+const kAnyone = `subscribe = "anyone"
 publish = "anyone"
 `;
 
@@ -124,7 +122,7 @@ export class Gateway extends Process {
 
   constructor(name: string, webRoot: string, flags: string[] = []) {
     super("peal-gateway", name);
-    this.config = kGatewayRule;
+    this.config = kCoreRules.map((rule) => rule + kAnyone).join("");
     this.#webRoot = webRoot;
     this.#flags = flags;
   }
@@ -144,7 +142,7 @@ export class Gateway extends Process {
 export class Broker extends Process {
   constructor() {
     super("peal-broker", "broker-1");
-    this.config = kCoreRule;
+    this.config = kCoreRules.join("");
   }
 
   protected override flags(): string[] {
