@@ -32,13 +32,17 @@ export class HttpLink {
     const { id, action } = JSON.parse(text);
     let reply = "";
     let error: PealError;
+    // AbortSignal.timeout is not everywhere yet.
+    const given = new AbortController();
+    const late = setTimeout(() => given.abort(), this.#timeout);
     try {
-      const signal = AbortSignal.timeout(this.#timeout);
-      const response = await this.#post("command", text, "application/json", signal);
+      const response = await this.#post("command", text, "application/json", given.signal);
       reply = await response.text();
       error = problemOf(response.status, reply);
     } catch (failure) {
       error = new PealError("connection_lost", reason(failure), true);
+    } finally {
+      clearTimeout(late);
     }
     if (!isReply(reply)) {
       const { code, message, temporary } = action === "publish" ? unlessSaid(error) : error;
