@@ -38,7 +38,8 @@ void Log::restore_key(std::string_view key, const IdempotencyKeys::Known& known,
 }
 
 std::size_t Log::bytes() const {
-  return sizeof *this + blocks_ + records_.capacity() * sizeof(Record) +
+  const std::size_t records = records_.capacity() * sizeof(Record);
+  return sizeof *this + blocks_ + records + (records == 0 ? 0 : 16) +
          (last_of_key_ ? last_of_key_->size() * kKeyBytes + 128 : 0) +
          (marks_ ? marks_->bytes() : 0) + (idempotency_keys_ ? idempotency_keys_->bytes() : 0);
 }

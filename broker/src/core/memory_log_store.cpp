@@ -9,7 +9,16 @@ namespace {
 /// Buckets of the name index that one tick looks at.
 constexpr std::size_t kSweep = 8192;
 
+/// What the allocator gives for so many bytes: its own word, in steps.
+constexpr std::size_t heap_bytes(std::size_t asked) {
+  return (asked + 8 + 15) / 16 * 16;
+}
+
 }  // namespace
+
+/// A log's entry in the list and in both indexes: nodes and buckets.
+const std::size_t MemoryLogStore::kEntryBytes =
+    heap_bytes(sizeof(Entry) + 16) + heap_bytes(40) + heap_bytes(24) + 16;
 
 std::unique_ptr<LogStore> make_memory_log_store(LogStoreSink& sink, OptionsOf options_of,
                                                 const Limits& limits, RandomSource random) {
@@ -35,8 +44,8 @@ Epoch MemoryLogStore::new_epoch() {
   return *Epoch::parse({text.data(), text.size()});
 }
 
-std::unique_ptr<Log> MemoryLogStore::make_log(std::string_view channel) {
-  return std::make_unique<Log>(new_epoch(), options_.intern(options_of_(channel)), limits_);
+Log MemoryLogStore::make_log(std::string_view channel) {
+  return Log(new_epoch(), options_.intern(options_of_(channel)), limits_);
 }
 
 MemoryLogStore::Entries::iterator MemoryLogStore::at(std::string_view channel, TimePoint now) {
@@ -59,7 +68,10 @@ void MemoryLogStore::touch(Entries::iterator entry, TimePoint now) {
 
 void MemoryLogStore::recount(Entry& entry) {
   bytes_ -= entry.bytes;
-  entry.bytes = entry.log->bytes() + entry.name.size();
+  entry.bytes = entry.log.bytes() - sizeof(Log) + kEntryBytes;
+  if (entry.name.capacity() > std::string().capacity()) {
+    entry.bytes += heap_bytes(entry.name.capacity() + 1);
+  }
   bytes_ += entry.bytes;
 }
 
@@ -95,7 +107,7 @@ void MemoryLogStore::give_up(Entries::iterator entry, TimePoint now) {
   entry->log = make_log(entry->name);
   recount(*entry);
   watched_.splice(watched_.end(), watched_, entry);
-  sink_.on_reset(entry->watched_as, entry->log->head(now));
+  sink_.on_reset(entry->watched_as, entry->log.head(now));
 }
 
 void MemoryLogStore::watch(LogId log, std::string_view channel, TimePoint now) {
@@ -103,7 +115,7 @@ void MemoryLogStore::watch(LogId log, std::string_view channel, TimePoint now) {
   watched_.splice(watched_.end(), entry->watched_as == kUnwatched ? unwatched_ : watched_, entry);
   entry->watched_as = log;
   by_id_.insert_or_assign(log, entry);
-  sink_.on_head(log, entry->log->head(now));
+  sink_.on_head(log, entry->log.head(now));
 }
 
 void MemoryLogStore::unwatch(LogId log, TimePoint now) {
@@ -118,14 +130,14 @@ void MemoryLogStore::unwatch(LogId log, TimePoint now) {
 
 void MemoryLogStore::append(PeerId peer, const bus::PublishRequest& request, TimePoint now) {
   const auto entry = at(request.channel, now);
-  const Epoch before = entry->log->epoch();
+  const Epoch before = entry->log.epoch();
   const auto fresh = request.replace ? std::optional(new_epoch()) : std::nullopt;
-  const bus::Published outcome = entry->log->append(request, now, fresh);
+  const bus::Published outcome = entry->log.append(request, now, fresh);
   const bool appended = outcome.status == bus::Published::Status::ok && !outcome.duplicate;
-  const bool begun = entry->log->epoch() != before;
+  const bool begun = entry->log.epoch() != before;
   if (begun) ++epochs_ended_;
   if (begun && entry->watched_as != kUnwatched) {
-    sink_.on_reset(entry->watched_as, entry->log->before_last());
+    sink_.on_reset(entry->watched_as, entry->log.before_last());
   }
   if (appended && entry->watched_as != kUnwatched) {
     PublicationView publication = request.publication;
@@ -140,7 +152,7 @@ void MemoryLogStore::append(PeerId peer, const bus::PublishRequest& request, Tim
 
 void MemoryLogStore::read(PeerId peer, const bus::ReadRequest& request, TimePoint now) {
   const auto entry = at(request.channel, now);
-  sink_.on_page(peer, entry->log->read(request, page_, now));
+  sink_.on_page(peer, entry->log.read(request, page_, now));
 }
 
 void MemoryLogStore::tick(TimePoint now) {
@@ -150,7 +162,7 @@ void MemoryLogStore::tick(TimePoint now) {
     swept_ = (swept_ + 1) % buckets;
     for (auto found = by_name_.begin(swept_); found != by_name_.end(swept_); ++found) {
       const auto entry = found->second;
-      entry->log->expire(now);
+      entry->log.expire(now);
       recount(*entry);
       const bool watched = entry->watched_as != kUnwatched;
       if (!watched && entry->used + limits_.position_ttl <= now) forgotten.push_back(entry);
@@ -163,7 +175,7 @@ void MemoryLogStore::tick(TimePoint now) {
 void MemoryLogStore::each(const std::function<void(std::string_view, const Head&)>& visit) const {
   for (const Entries* entries : {&unwatched_, &watched_}) {
     for (const Entry& entry : *entries)
-      visit(entry.name, entry.log->head());
+      visit(entry.name, entry.log.head());
   }
 }
 

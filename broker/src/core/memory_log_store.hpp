@@ -1,11 +1,11 @@
 #pragma once
 // Logs in this process's memory; every call is answered within the call. They are gone with the
 // process, so a broker that starts again has new epochs. Memory is bounded by limits.log_bytes_max
-// and limits.channels_max: above, whole logs are given up, the least recently watched first and
-// watched ones last, and whoever watches one is told a new epoch.
+// (texts, marks, keys, names and indexes, as the allocator gives them) and limits.channels_max:
+// above, whole logs are given up, the least recently watched first and watched ones last, and
+// whoever watches one is told a new epoch.
 
 #include <list>
-#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -33,15 +33,16 @@ class MemoryLogStore final : public LogStore {
   static constexpr LogId kUnwatched = ~LogId{0};
   struct Entry {
     std::string name;
-    std::unique_ptr<Log> log;
-    std::size_t bytes = 0;  ///< of the log, as counted in bytes_
+    Log log;
+    std::size_t bytes = 0;  ///< of all this, as counted in bytes_
     TimePoint used;
     LogId watched_as = kUnwatched;
   };
   using Entries = std::list<Entry>;
+  static const std::size_t kEntryBytes;
 
   Entries::iterator at(std::string_view channel, TimePoint now);
-  std::unique_ptr<Log> make_log(std::string_view channel);
+  Log make_log(std::string_view channel);
   void recount(Entry& entry);
   void make_room(Entries::iterator keep, TimePoint now);
   void give_up(Entries::iterator entry, TimePoint now);
