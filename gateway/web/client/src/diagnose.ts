@@ -9,7 +9,7 @@ export async function diagnose(url: string, fetch = globalThis.fetch): Promise<P
   if (!fetch) return undefined;
   const http = url.replace(/^ws/, "http");
   const options = (): RequestInit => ({
-    cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(kDeadline),
+    cache: "no-store", credentials: "omit", signal: AbortSignal.timeout?.(kDeadline),  // not everywhere yet
   });
   try {
     const response = await fetch(http, options());
