@@ -9,10 +9,8 @@
 //   X <client> <time>             the connection is gone, and with it all its subscriptions
 //   R <client> <channel> <time>   reset: the client was told that it missed something
 //   D <client> <channel> <publisher> <number> <time> [<offset>]   a delivery
-// Of clients that follow logs and come back with their positions:
-//   B <client> <channel> <time> <epoch> <offset> <why>   it follows from here: first, or told that
-//     the past is gone
-//   E <client> <channel> <time>   it follows to the end of the run
+//   B <client> <channel> <time> <epoch> <offset> <why>   follows the log from here: first, or told
+//   E <client> <channel> <time>   follows it to the end of the run
 // Epochs are written as the number that their eight characters are.
 // Channels and clients are numbers; the tests name channel n "job:<n>".
 
