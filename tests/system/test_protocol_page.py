@@ -1,7 +1,7 @@
 """The examples of docs/protocol.md, each against a real gateway.
 
 In a `session` block `>` is a message sent over WebSocket and `<` the next one that comes; several `<any` in
-a row come in any order. An `exchange` block is one HTTP request and its answer; a `stream` block is a request that is
+a row come in any order; `EPOCH` in what is sent is the last epoch that came. An `exchange` block is one HTTP request and its answer; a `stream` block is a request that is
 answered by events, with `!` for what somebody else publishes meanwhile. `…` stands for any value, and an
 answer may have members that the page doesn't show.
 """
@@ -19,6 +19,19 @@ from lib.processes import ROOT, slow_factor
 from lib.sse import EventStream
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+
+
+RULES = """
+[[channels]]
+pattern = "log:*"
+subscribe = "anyone"
+publish = "anyone"
+recoverable = true
+[[channels]]
+pattern = "*"
+subscribe = "anyone"
+publish = "anyone"
+"""
 
 
 def blocks(kind: str) -> list[str]:
@@ -51,14 +64,20 @@ def runs(lines: list[str]):
 
 @pytest.mark.parametrize("block", blocks("session"), ids=lambda block: block.split('"action": "')[1].split('"')[0])
 def test_a_session_goes_as_the_page_says(cluster, block):
-    gateway = cluster.gateway()
+    gateway = cluster.gateway(config=RULES)
+    epoch = ""
     with connect(gateway.ws_url, subprotocols=["peal.json.v1"]) as socket:
         for mark, texts in runs(block.splitlines()):
             if mark == ">":
                 for text in texts:
-                    socket.send(text)
+                    socket.send(text.replace("EPOCH", epoch))
                 continue
-            take_lines(lambda: json.loads(socket.recv(timeout=5 * slow_factor())), mark, [json.loads(t) for t in texts])
+            came = []
+            take_lines(lambda: came.append(json.loads(socket.recv(timeout=5 * slow_factor()))) or came[-1], mark,
+                       [json.loads(text) for text in texts])
+            for answer in came:
+                result = answer.get("result")
+                epoch = result.get("epoch", epoch) if isinstance(result, dict) else epoch
 
 
 @pytest.mark.parametrize("block", blocks("stream"), ids=lambda block: block.split("\n")[0][2:])

@@ -24,7 +24,8 @@ Stat operator-(const Stat& a, const Stat& b) {
           a.subscriptions,
           a.channels,
           a.connections,
-          a.turns - b.turns};
+          a.turns - b.turns,
+          a.reads - b.reads};
 }
 
 void pin_to(int core) {
@@ -75,10 +76,10 @@ Stat ContenderProcess::stat(bool trim) {
   if (std::fgets(line, sizeof line, from_) == nullptr)
     throw std::runtime_error(name_ + " has died");
   Stat stat;
-  std::sscanf(line, "%lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf", &stat.cpu_us,
+  std::sscanf(line, "%lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf", &stat.cpu_us,
               &stat.user_us, &stat.system_us, &stat.rss, &stat.allocations, &stat.flushes,
               &stat.encodes, &stat.messages, &stat.sessions, &stat.subscriptions, &stat.channels,
-              &stat.connections, &stat.turns);
+              &stat.connections, &stat.turns, &stat.reads);
   return stat;
 }
 

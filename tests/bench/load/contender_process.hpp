@@ -14,7 +14,7 @@ struct Stat {
   double cpu_us = 0, user_us = 0, system_us = 0;
   double rss = 0, allocations = 0, flushes = 0;
   double encodes = 0, messages = 0;  ///< these and below: of the gateway only
-  double sessions = 0, subscriptions = 0, channels = 0, connections = 0, turns = 0;
+  double sessions = 0, subscriptions = 0, channels = 0, connections = 0, turns = 0, reads = 0;
 };
 Stat operator-(const Stat& a, const Stat& b);
 

@@ -8,6 +8,8 @@ std::vector<Scenario> scenarios(bool full) {
        counts},
       {"fanout", "1,000 subscribers of one channel, 128 bytes, server on one core", fanout},
       {"streams", "1,000 readers of server-sent events beside WebSocket", streams},
+      {"recoveries", "clients of one channel that come back at once, 100 publications behind",
+       recoveries},
       {"cycles", "sessions that come, subscribe and go leave nothing behind", cycles},
   };
   if (!full) return all;

@@ -27,6 +27,7 @@ std::vector<Scenario> scenarios(bool full);
 bool counts(const Options& options);
 bool fanout(const Options& options);
 bool streams(const Options& options);
+bool recoveries(const Options& options);
 bool throttle(const Options& options);
 bool channels(const Options& options);
 bool idle(const Options& options);

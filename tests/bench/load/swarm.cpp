@@ -76,6 +76,20 @@ std::string client_frame(std::string_view text) {
   return frame;
 }
 
+std::string post(std::uint16_t port, const std::string& target, std::string_view body) {
+  const int fd = connect_to(port);
+  send_all(fd, "POST " + target +
+                   " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                   "Connection: close\r\nContent-Length: " +
+                   std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
+  std::string answer;
+  char buffer[2048];
+  for (ssize_t n = 0; (n = ::recv(fd, buffer, sizeof buffer, 0)) > 0;)
+    answer.append(buffer, static_cast<std::size_t>(n));
+  ::close(fd);
+  return answer;
+}
+
 Swarm::Swarm(std::uint16_t port, bool tls)
     : port_(port), tls_(tls), epoll_(::epoll_create1(EPOLL_CLOEXEC)), buffer_(256 * 1024) {
   if (tls) tls_context_ = SSL_CTX_new(TLS_client_method());
@@ -151,6 +165,10 @@ void Swarm::open_streams(std::size_t count, std::string_view query, std::size_t 
     watch(fds_.size() - 1);
   }
   bytes_of_.resize(fds_.size());
+}
+
+void Swarm::send(std::size_t i, std::string_view bytes) {
+  send_all(fds_[i], bytes);
 }
 
 void Swarm::watch(std::size_t i) {

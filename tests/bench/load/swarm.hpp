@@ -16,6 +16,9 @@ namespace peal::bench {
 /// A masked text frame, as a client sends it.
 std::string client_frame(std::string_view text);
 
+/// One POST of JSON on a connection of its own; the whole answer.
+std::string post(std::uint16_t port, const std::string& target, std::string_view body);
+
 class Swarm {
  public:
   explicit Swarm(std::uint16_t port, bool tls = false);
@@ -28,6 +31,7 @@ class Swarm {
   void open_streams(std::size_t count, std::string_view query, std::size_t channels);
   std::size_t size() const { return fds_.size(); }
   int fd(std::size_t i) const { return fds_[i]; }
+  void send(std::size_t i, std::string_view bytes);
   /// That one isn't read any more.
   void stop_reading(std::size_t i);
 
