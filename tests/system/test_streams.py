@@ -87,6 +87,8 @@ def test_one_channel_begins_with_its_value_and_goes_on_from_the_last_event(clust
     with EventStream(gateway.address, "/channels/log%3Aa", headers={"Last-Event-ID": stream.last_id}) as again:
         event = again.next()
         assert [one["message"] for one in event["publications"]] == [4] and event["recovered"] is True
+    with EventStream(gateway.address, "/channels/log%3Aa?since=start") as stream:
+        assert [one["message"] for one in stream.next()["publications"]] == [0, 1, 2, 3, 4]
     with EventStream(gateway.address, "/channels/log%3Anew") as stream:
         assert stream.next() == {"event": "subscribed", "channel": "log:new", "epoch": stream.last_id[:8], "offset": 0,
                                  "recovered": True, "publications": []}

@@ -48,8 +48,9 @@ void HistoryWait::read() {
   call_.exchange.engine().read_trusted(
       request_, [self = shared_from_this()](const bus::Page& page) {
         if (page.error) self->desk_.probe().refused(page.error->code);
-        self->desk_.answer(self->call_,
-                           history_response(self->protocol_, page, self->cache_control(page)));
+        Response response = history_response(self->protocol_, page, self->cache_control(page));
+        response.headers.emplace_back("Vary", "Accept, Origin");
+        self->desk_.answer(self->call_, std::move(response));
       });
 }
 

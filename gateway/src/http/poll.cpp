@@ -130,6 +130,8 @@ void Poll::take(Leg& leg, const bus::Page& page) {
     cursor_.move(leg.place, page.head.position());
     return add(ResetPush{asked.name, page.head.position()});
   }
+  // What is too much now is the next answer's.
+  if (events_.size() >= desk_.limits().queue_bytes_max) return;
   const Position reached{page.head.epoch, page.to};
   cursor_.move(leg.place, reached);
   if (anew) {

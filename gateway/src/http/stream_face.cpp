@@ -6,6 +6,7 @@
 #include "http/history_face.hpp"
 #include "http/history_wait.hpp"
 #include "http/poll.hpp"
+#include "http/query.hpp"
 #include "session/shard.hpp"
 
 namespace peal::gateway::http {
@@ -56,7 +57,13 @@ void StreamFace::follow(const Request& request, std::string_view channel, Call c
   StreamOrder order;
   order.channels.push_back({.name = std::string(channel)});
   if (all_refused(call, order)) return;
-  const std::string_view token = request.header("Last-Event-ID");
+  std::string token(request.header("Last-Event-ID"));
+  for (const char* name : {"last_event_id", "since"})
+    if (token.empty()) token = query_value(request.query, name).value_or("");
+  if (token == "start") {
+    order.channels[0].since_word = Command::SinceWord::start;
+    return open(call, order);
+  }
   if (!token.empty()) {
     const auto cursor = StreamCursor::parse(token, 1);
     if (!cursor) return desk_.refuse(call, cursor.error());

@@ -67,6 +67,7 @@ void HttpFace::hurry(Connection& connection) {
 
 void HttpFace::on_gone(Connection& connection) {
   if (!connection.http) return;
+  connection.http->answer_due = false;
   if (const auto waiter = std::exchange(connection.http->waiter, nullptr)) waiter->on_gone();
 }
 

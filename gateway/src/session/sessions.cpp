@@ -45,7 +45,6 @@ void Sessions::opened(Connection& connection) {
 }
 
 bool Sessions::paused(const Connection& connection) const {
-  if (encoder_.sse(connection.variant)) return false;
   return connection.unanswered >= config_.limits.commands_pending_max ||
          (connection.cold && connection.cold->has_stalled);
 }
