@@ -31,6 +31,7 @@ void LocalGateway::start() {
   shared->limits = config.limits;
   shared->authenticator = gateway::Authenticator(keys);
   shared->protocols = protocols;
+  shared->origins = gateway::OriginPolicy({allowed_origins, {}, config.listen});
   const runtime::Logger logger(log_);
   if (!config.authenticate)
     config.authenticate = [shared](const gateway::Principal& now, std::string_view token) {

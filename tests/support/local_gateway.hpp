@@ -27,6 +27,7 @@ class LocalGateway {
   gateway::ShardConfig config;              ///< listens on a free port of 127.0.0.1
   std::vector<gateway::ChannelRule> rules;  ///< default: anyone may do anything
   std::map<std::string, std::string> keys;
+  std::vector<std::string> allowed_origins;
   std::vector<gateway::http::ProtocolFactory> protocols;  ///< default: peal.json.v1
   broker::OptionsOf options_of;                           ///< default: all ephemeral
   std::unique_ptr<bus::Bus> bus;                          ///< default: embedded

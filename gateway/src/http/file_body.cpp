@@ -18,6 +18,10 @@ struct FileBody::Reading {
   }
   Piece piece_of(const bus::Page& page) {
     std::string bytes;
+    std::size_t size = Epoch::kSize;
+    for (const PublicationView& publication : page.publications)
+      size += publication.payload.size();
+    bytes.reserve(size);
     for (const PublicationView& publication : page.publications)
       bytes += publication.payload;
     const std::uint64_t most = std::min(left.end, file.payload_bytes) - left.first;

@@ -10,6 +10,9 @@
 namespace peal::gateway::http {
 namespace {
 
+/// Of a file at a time for each reader: on the bus, then in its outbox.
+constexpr std::size_t kPieceBytes = 32 * 1024;
+
 constexpr Methods kMethods{"GET, HEAD, PUT",
                            "Authorization, Content-Type, Content-Range, Idempotency-Key, If-Match, "
                            "If-None-Match, If-Range, Range"};
@@ -98,7 +101,8 @@ void FileFace::answer(Question& question, const FileState& file) {
                                                    {"Content-Security-Policy", "sandbox"}});
   response.body_bytes = wanted.range.size();
   const Limits& limits = desk_.limits();
-  const std::size_t piece = std::min(limits.page_bytes_max, limits.queue_bytes_max / 2 + 1);
+  const std::size_t piece =
+      std::min({kPieceBytes, limits.page_bytes_max, limits.queue_bytes_max / 2 + 1});
   auto body = std::make_unique<FileBody>(call.exchange.engine(), question.channel, file,
                                          wanted.range, piece);
   desk_.answer(call, std::move(response), std::move(body));

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "http/query.hpp"
+#include "http/state_body.hpp"
+#include "http/value.hpp"
 
 namespace peal::gateway::http {
 namespace {
@@ -18,6 +20,10 @@ Error wrong(const std::string& what) {
 
 bool HistoryFace::wanted(std::string_view query) {
   return query_has(query, "since") || query_has(query, "limit") || query_has(query, "reverse");
+}
+
+bool HistoryFace::state_wanted(std::string_view query) {
+  return query_has(query, "state");
 }
 
 Result<bus::ReadRequest> read_history_query(std::string_view query, std::string_view channel,
@@ -61,6 +67,8 @@ Response history_response(JsonProtocol& json, const bus::Page& page, std::string
   json.encode_reply(body, 0, HistoryResult{&page});
   Response response = json_response(body.substr(kOpen.size(), body.size() - kOpen.size() - 1));
   response.headers.back().second = std::move(cache_control);
+  // A cache must not give the answer to a page's stream, or one page's origin to another's.
+  response.headers.emplace_back("Vary", "Accept, Origin");
   return response;
 }
 
@@ -73,6 +81,22 @@ void HistoryFace::serve(const Request& request, std::string_view channel, Call c
   engine.read(principal, *read, [this, waiting](const bus::Page& page) {
     if (page.error) desk_.probe().refused(page.error->code);
     desk_.answer(*waiting, history_response(json_, page, std::string(kNotKept)));
+  });
+}
+
+void HistoryFace::serve_state(std::string_view channel, Call call) {
+  Engine& engine = call.exchange.engine();
+  const auto principal = call.principal;
+  const auto name = std::make_shared<const std::string>(channel);
+  auto waiting = std::make_shared<Call>(std::move(call));
+  // One read asks whether this client may, and fixes the epoch; the body reads the rest.
+  engine.read(principal, read_value(*name), [this, waiting, name](const bus::Page& page) {
+    if (page.error) return desk_.refuse(*waiting, *page.error);
+    Response response = json_response({});
+    response.headers.back().second = kNotKept;
+    Engine& body_engine = waiting->exchange.engine();
+    desk_.answer(*waiting, std::move(response),
+                 std::make_unique<StateBody>(body_engine, *name, page.head.epoch));
   });
 }
 

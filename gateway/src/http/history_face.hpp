@@ -23,8 +23,10 @@ class HistoryFace {
   explicit HistoryFace(Desk& desk) : desk_(desk), json_(desk.limits()) {}
   /// Whether a query asks for history.
   static bool wanted(std::string_view query);
+  static bool state_wanted(std::string_view query);
   /// `call` is admitted and `channel` a valid name.
   void serve(const Request& request, std::string_view channel, Call call);
+  void serve_state(std::string_view channel, Call call);
 
  private:
   Desk& desk_;

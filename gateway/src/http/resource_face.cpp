@@ -16,6 +16,8 @@ void ResourceFace::serve(const Request& request, std::string_view channel, Call 
   call.target = request.target;
   if (request.method != "GET" && request.method != "HEAD")
     return change_face_.serve(request, channel, std::move(call));
+  if (HistoryFace::state_wanted(request.query))
+    return history_face_.serve_state(channel, std::move(call));
   if (HistoryFace::wanted(request.query))
     return history_face_.serve(request, channel, std::move(call));
   value_face_.serve(request, channel, std::move(call));

@@ -50,6 +50,9 @@ class JsonProtocol final : public Protocol {
   bool has_sequence_ = false;
 };
 
+/// A publication as pages of history list it: {"offset":…,"message":…}
+void append_publication(std::string& out, const PublicationView& publication);
+
 /// The part of an error that every form of it shares: "code":…,"message":…,"temporary":…
 void append_error_members(std::string& out, const Error& error);
 

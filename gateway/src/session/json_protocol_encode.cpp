@@ -50,16 +50,22 @@ void append_content(std::string& out, const PublicationView& publication) {
   }
 }
 
+/// In place of a value too large to be pushed.
+void append_notice(std::string& out, const PublicationView& publication) {
+  if (!publication.key.empty()) {
+    out += R"(,"key":)";
+    append_json_text(out, publication.key);
+  }
+  out += R"(,"notice":true)";
+}
+
 void append_list(std::string& out, std::span<const PublicationView> publications) {
   out += '[';
   bool first = true;
   for (const PublicationView& publication : publications) {
     if (!first) out += ',';
     first = false;
-    out += R"({"offset":)";
-    append_number(out, publication.offset.value);
-    append_content(out, publication);
-    out += '}';
+    append_publication(out, publication);
   }
   out += ']';
 }
@@ -187,6 +193,7 @@ struct ReplyWriter {
 
 struct PushWriter {
   std::string& out;
+  std::size_t notice_bytes;
 
   void operator()(const SubscribedPush& push) const {
     out += R"({"event":"subscribed","channel":)";
@@ -209,7 +216,11 @@ struct PushWriter {
       out += R"(,"after":)";
       append_number(out, push.after->value);
     }
-    append_content(out, *push.publication);
+    const PublicationView& publication = *push.publication;
+    if (publication.offset.value != 0 && publication.payload.size() > notice_bytes)
+      append_notice(out, publication);
+    else
+      append_content(out, publication);
     out += '}';
   }
   void operator()(const PositionPush& push) const {
@@ -248,6 +259,13 @@ struct PushWriter {
 
 }  // namespace
 
+void append_publication(std::string& out, const PublicationView& publication) {
+  out += R"({"offset":)";
+  append_number(out, publication.offset.value);
+  append_content(out, publication);
+  out += '}';
+}
+
 void append_error_members(std::string& out, const Error& error) {
   out += R"("code":")";
   out += info(error.code).name;
@@ -272,7 +290,7 @@ void JsonProtocol::encode_list(std::string& out, std::span<const PublicationView
 }
 
 void JsonProtocol::encode_push(std::string& out, const Push& push) {
-  std::visit(PushWriter{out}, push);
+  std::visit(PushWriter{out, limits_.notice_bytes}, push);
 }
 
 }  // namespace peal::gateway

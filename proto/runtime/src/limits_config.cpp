@@ -5,7 +5,7 @@
 namespace peal::runtime {
 namespace {
 
-constexpr std::size_t kLimits = 39;
+constexpr std::size_t kLimits = 40;
 static_assert(sizeof(Limits) == kLimits * sizeof(std::size_t),
               "a limit was added or removed: describe it here");
 
@@ -51,6 +51,8 @@ constexpr Row kRows[] = {
      "channels of one HTTP stream whose events have ids"},
     {"limits.recovery_pages_max", &Limits::recovery_pages_max,
      "pages of history that one shard holds, or waits for, for those who catch up"},
+    {"limits.notice_bytes", &Limits::notice_bytes,
+     "on a recoverable channel, a larger payload is not pushed but noticed: subscribers fetch it"},
     {"limits.presence_data_bytes_max", &Limits::presence_data_bytes_max,
      "presence data of one session"},
     {"limits.presence_page_max", &Limits::presence_page_max, "members of one presence answer"},

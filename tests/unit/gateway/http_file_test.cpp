@@ -206,6 +206,21 @@ TEST_F(FileTest, SaysWhatItDoesNotTake) {
   EXPECT_EQ(get("/files/").status, 400U);
 }
 
+TEST_F(FileTest, TakesPathsForNamesOnly) {
+  ASSERT_EQ(ask("PUT", "/files/log/..%2F..%2Fetc/passwd", "mine").status, 201U);
+  EXPECT_EQ(get("/files/log%2F../../etc/passwd").body.substr(0, 4), "mine") << "one name";
+  EXPECT_EQ(get("/files/../log").member("code"), "not_a_file") << "the name is ../log";
+  EXPECT_EQ(get("/files/%2Fetc%2Fpasswd").member("code"), "not_a_file");
+}
+
+TEST_F(FileTest, PassesOverHeadersThatAreMisspelt) {
+  const std::string tag = ask("PUT", "/files/log", "12345").header("ETag");
+  EXPECT_EQ(get("/files/log", {"Range: bytes 2-"}).status, 200U) << "said, not guessed";
+  EXPECT_EQ(append("/files/log", 5, "6", {"If-Matches: \"other\""}).status, 204U);
+  EXPECT_EQ(append("/files/log", 5, "7", {"If-Matches: " + tag}).status, 412U)
+      << "the range alone is a condition";
+}
+
 TEST_F(FileTest, StoresNothingOfAPutThatIsCutHalfWay) {
   const std::string tag = ask("PUT", "/files/log", "12345").header("ETag");
   SocketClient client(gateway.port());

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
+#include "eventually.hpp"
 #include "http_client.hpp"
 #include "local_gateway.hpp"
 #include "socket_client.hpp"
@@ -37,6 +40,7 @@ class ResourceTest : public ::testing::Test {
     gateway.options_of = [](std::string_view channel) {
       broker::ChannelOptions options;
       options.recoverable = !channel.starts_with("room");
+      options.history_length_max = 10'000;
       return options;
     };
     gateway.start();
@@ -224,6 +228,32 @@ TEST_F(ResourceTest, HasSeveralFormsOnOneUri) {
   EXPECT_EQ(get("/channel.js").header("Content-Type"), "text/javascript; charset=utf-8");
 }
 
+TEST_F(ResourceTest, TellsBrowsersWhatPagesElsewhereMayDo) {
+  LocalGateway open;
+  open.rules = gateway.rules;
+  open.keys = gateway.keys;
+  open.options_of = gateway.options_of;
+  open.allowed_origins = {"https://app.example"};
+  open.start();
+  const Headers origin = {"Origin: https://app.example"};
+  const HttpAnswer asked = test::ask(open.port(), "OPTIONS", "/channels/doc", {}, origin);
+  EXPECT_EQ(asked.status, 204U);
+  EXPECT_EQ(asked.header("Access-Control-Allow-Origin"), "https://app.example");
+  EXPECT_EQ(asked.header("Access-Control-Allow-Methods"), "GET, HEAD, POST, PUT, DELETE");
+  EXPECT_NE(asked.header("Access-Control-Allow-Headers").find("If-Match"), std::string::npos);
+  const HttpAnswer file = test::ask(open.port(), "OPTIONS", "/files/doc", {}, origin);
+  EXPECT_NE(file.header("Access-Control-Allow-Headers").find("Content-Range"), std::string::npos);
+  const HttpAnswer put = test::ask(open.port(), "PUT", "/channels/doc", "1", origin);
+  EXPECT_EQ(put.status, 201U);
+  EXPECT_NE(put.header("Access-Control-Expose-Headers").find("ETag"), std::string::npos);
+  EXPECT_EQ(put.header("Vary"), "Origin");
+  EXPECT_EQ(test::ask(open.port(), "GET", "/channels/doc", {}, origin).header("Vary"),
+            "Accept, Origin");
+  EXPECT_EQ(
+      test::ask(open.port(), "PUT", "/channels/doc", "2", {"Origin: https://else.example"}).status,
+      403U);
+}
+
 TEST_F(ResourceTest, TellsWatchersWhatWasPutAndDeleted) {
   SocketClient watcher(gateway.port());
   watcher.upgrade();
@@ -271,6 +301,67 @@ TEST_F(ResourceTest, PagesThroughItsHistory) {
         "since=AAAAAAAA-9223372036854775808", "since=start&limit=0", "since=start&limit=x",
         "since=start&limit=1001", "reverse=yes", "since=%4"})
     EXPECT_EQ(get("/channels/doc?" + std::string(query)).status, 400U) << query;
+}
+
+/// A chunked body put together; empty when it doesn't end as it must.
+std::string dechunked(const std::string& body) {
+  std::string whole;
+  for (std::size_t at = 0;;) {
+    const std::size_t size = std::stoul(body.substr(at), nullptr, 16);
+    at = body.find("\r\n", at) + 2;
+    if (size == 0) return body.substr(at) == "\r\n" ? whole : "";
+    whole += body.substr(at, size);
+    at += size + 2;
+  }
+}
+
+TEST_F(ResourceTest, GivesTheLastOfEachKeyInOneBody) {
+  ASSERT_EQ(get("/channels/doc").status, 404U) << "the bus is there";
+  std::atomic<int> appended = 0;
+  for (int i = 1; i <= 5000; ++i) {
+    Publication publication;
+    publication.payload = R"({"i":)" + std::to_string(i) + "}";
+    publication.key = "k" + std::to_string(i % 4000);
+    gateway.shards().publish("doc", std::move(publication), [&](const bus::Published& outcome) {
+      if (!outcome.error) ++appended;
+    });
+    // No more on their way than the bus takes.
+    if (i % 100 == 0) {
+      ASSERT_TRUE(test::eventually([&] { return appended == i; }));
+    }
+  }
+  const HttpAnswer state = get("/channels/doc?state");
+  EXPECT_EQ(state.status, 200U);
+  EXPECT_EQ(state.header("Transfer-Encoding"), "chunked");
+  const std::string body = dechunked(state.body);
+  EXPECT_TRUE(body.ends_with(R"(],"offset":5000})")) << body.substr(body.size() - 40);
+  JsonReader reader;
+  EXPECT_FALSE(reader.validate(body).has_error());
+  const std::string wanted = "\"offset\":";
+  std::size_t publications = 0;
+  for (auto at = body.find(wanted); at != std::string::npos; at = body.find(wanted, at + 1))
+    ++publications;
+  EXPECT_EQ(publications, 4000U + 1U);
+  EXPECT_EQ(ask("HEAD", "/channels/doc?state").body, "");
+  EXPECT_EQ(get("/channels/room?state").status, 400U);
+  SocketClient old(gateway.port());
+  old.send_bytes("GET /channels/doc?state HTTP/1.0\r\nHost: localhost\r\n\r\n");
+  const HttpAnswer unchunked = test::read_answer(old.read_all());
+  EXPECT_EQ(unchunked.header("Transfer-Encoding"), "");
+  EXPECT_EQ(unchunked.body, body);
+}
+
+TEST_F(ResourceTest, NoticesWhatIsTooLargeToBeTold) {
+  SocketClient watcher(gateway.port());
+  watcher.upgrade();
+  watcher.subscribe("doc");
+  const std::string large = '"' + std::string(gateway.config.limits.notice_bytes, 'x') + '"';
+  EXPECT_EQ(ask("PUT", "/channels/doc", large).status, 201U);
+  EXPECT_EQ(watcher.receive(), R"({"event":"message","channel":"doc","offset":1,"notice":true})");
+  EXPECT_EQ(get("/channels/doc").body, large);
+  watcher.subscribe("room");
+  ask("POST", "/channels/room", large);
+  EXPECT_GT(watcher.receive().size(), large.size()) << "there is nothing to fetch it from";
 }
 
 TEST_F(ResourceTest, IsNothingOnAChannelThatKeepsNoLog) {

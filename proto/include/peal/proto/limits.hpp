@@ -60,6 +60,9 @@ struct Limits {
   std::size_t page_bytes_max = 64 * 1024;
   /// Pages of history that one shard holds, or waits for, for those who catch up.
   std::size_t recovery_pages_max = 128;
+  /// A publication of a recoverable channel with a larger payload is told to subscribers without
+  /// it: they fetch the value.
+  std::size_t notice_bytes = 256 * 1024;
   /// A subscriber of a quiet recoverable channel is told its position this long after the last
   /// publication, and a filtered one at most this often.
   std::chrono::milliseconds position_interval{10'000};
