@@ -538,3 +538,30 @@ def test_tls_is_checked_against_the_given_authority(cluster, running, tmp_path):
     bench = peal("bench", "fanout", "--url", wss, "--subscribers", 20, "--rate", 200, "--duration", "500ms",
                  "--warmup", "0s", "--json").json()
     assert bench["lost"] == bench["reordered"] == 0 and bench["deliveries"] == 20 * bench["published"]
+
+
+def test_values_are_put_got_and_deleted_on_a_condition(cluster):
+    gateway = cluster.gateway(config='[[channels]]\npattern = "*"\nsubscribe = "anyone"\npublish = "anyone"\n'
+                                     'recoverable = true\n')
+    at = ["--url", gateway.url]
+    missing = peal("get", "theme", *at)
+    assert missing.code == REFUSED and "not_found" in missing.err
+    created = peal("put", "theme", '{"a":  1}', *at)
+    assert created.code == DONE and created.out.startswith("created ")
+    first = created.out.split()[1]
+    assert peal("get", "theme", *at).out == '{"a":  1}'
+    assert peal("get", "theme", "--json", *at).json() == {
+        "position": first, "type": "application/json", "value": {"a": 1}}
+    assert peal("get", "theme", "--if-none-match", first, *at).out == ""
+    assert peal("put", "theme", "dark", "--if-none-match", *at).code == REFUSED
+    changed = peal("put", "theme", "dark", "--if-match", first, "--json", *at)
+    assert changed.code == DONE and changed.json()["offset"] == 2
+    late = peal("put", "theme", "light", "--if-match", first, *at)
+    assert late.code == REFUSED and "expectation_failed" in late.err and first[:8] + "-2" in late.err
+    assert peal("put", "theme", "-", "--type", "text/plain", *at, stdin="two\nlines\n").code == DONE
+    assert peal("get", "theme", *at).out == "two\nlines\n"
+    assert peal("delete", "theme", "--if-match", first, *at).code == REFUSED
+    assert peal("delete", "theme", *at).out.startswith("deleted ")
+    assert "gone" in peal("get", "theme", *at).err
+    assert peal("get", "theme", "--url", "http://127.0.0.1:1").code == UNREACHABLE
+    assert peal("put", "theme", "1", "--if-match", "nonsense", *at).code == USAGE

@@ -93,6 +93,7 @@ class HttpClient::ConnectionOver final : public HttpClient::Connection {
     keep_ = parser.get().keep_alive();
     response.status = parser.get().result_int();
     response.content_type = std::string(parser.get()[http::field::content_type]);
+    response.tag = std::string(parser.get()[http::field::etag]);
     response.body = std::move(parser.get().body());
     co_return beast::error_code();
   }

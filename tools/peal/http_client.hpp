@@ -24,6 +24,7 @@ struct HttpRequest {
 struct HttpResponse {
   unsigned status = 0;
   std::string content_type;
+  std::string tag;  ///< ETag
   std::string body;
 };
 

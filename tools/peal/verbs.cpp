@@ -14,6 +14,9 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
   verbs.push_back(make_history());
   verbs.push_back(make_dump());
   verbs.push_back(make_load());
+  verbs.push_back(make_get());
+  verbs.push_back(make_put());
+  verbs.push_back(make_delete());
   verbs.push_back(make_stats());
   verbs.push_back(make_channels());
   verbs.push_back(make_sessions());
