@@ -1,9 +1,10 @@
 """The examples of docs/protocol.md, each against a real gateway.
 
 In a `session` block `>` is a message sent over WebSocket and `<` the next one that comes; several `<any` in
-a row come in any order; `EPOCH` in what is sent is the last epoch that came. An `exchange` block is one HTTP request and its answer; a `stream` block is a request that is
-answered by events, with `!` for what somebody else publishes meanwhile. `…` stands for any value, and an
-answer may have members that the page doesn't show.
+a row come in any order; `EPOCH` in what is sent is the last epoch that came. An `exchange` block is HTTP requests
+and their answers: status, perhaps headers, body; a `stream` block is a request that is answered by events, with `!`
+for what somebody else publishes meanwhile. `…` stands for any value, `{name}` for one that a later request repeats,
+and an answer may have members and headers that the page doesn't show.
 """
 
 import http.client
@@ -27,6 +28,19 @@ pattern = "log:*"
 subscribe = "anyone"
 publish = "anyone"
 recoverable = true
+
+[[channels]]
+pattern = "doc:*"
+subscribe = "anyone"
+publish = "anyone"
+recoverable = true
+
+[[channels]]
+pattern = "file:*"
+subscribe = "anyone"
+publish = "anyone"
+file = true
+
 [[channels]]
 pattern = "*"
 subscribe = "anyone"
@@ -97,25 +111,52 @@ def test_a_stream_goes_as_the_page_says(cluster, block):
                 take_lines(stream.next, mark, [json.loads(text) for text in texts])
 
 
+def matches_text(wanted: str, got: str, names: dict[str, str]) -> bool:
+    """`wanted` with … for anything and {name} for what is remembered, or is to be."""
+    pattern, new = "", []
+    for part in re.split(r"(…|\{\w+\})", wanted):
+        name = part[1:-1] if re.fullmatch(r"\{\w+\}", part) else None
+        if name and name not in names:
+            new.append(name)
+            pattern += f"(?P<{name}>.+)"
+        else:
+            pattern += ".+" if part == "…" else re.escape(names[name] if name else part)
+    found = re.fullmatch(pattern, got, re.DOTALL)
+    names.update((name, found[name]) for name in new if found)
+    return found is not None
+
+
 @pytest.mark.parametrize("block", blocks("exchange"), ids=lambda block: block.split("\n")[0][2:])
 def test_an_exchange_goes_as_the_page_says(cluster, block):
-    gateway = cluster.gateway()
-    sent = [line[2:] for line in block.splitlines() if line.startswith(">")]
-    status, answer = [line[2:] for line in block.splitlines() if line.startswith("<")]
-    method, path = sent[0].split(" ")
-    end = sent.index("")
-    headers = dict(line.split(": ", 1) for line in sent[1:end])
+    gateway = cluster.gateway(config=RULES)
     client = http.client.HTTPConnection(*gateway.address, timeout=5 * slow_factor())
-    client.request(method, path, "\n".join(sent[end + 1:]).encode(), headers)
-    response = client.getresponse()
-    body = response.read()
-    assert response.status == int(status), body
-    assert matches(json.loads(answer), json.loads(body))
-    if response.status >= 400:
-        assert response.getheader("content-type") == "application/problem+json"
+    names: dict[str, str] = {}
+    groups = [[line[2:] for line in lines] for _, lines in itertools.groupby(block.splitlines(), lambda line: line[0])]
+    for sent, wanted in zip(groups[::2], groups[1::2], strict=True):
+        method, path = (re.sub(r"\{(\w+)\}", lambda name: names[name[1]], part) for part in sent[0].split(" "))
+        end = sent.index("") if "" in sent else len(sent)
+        headers = {}
+        for line in sent[1:end]:
+            name, value = line.split(": ", 1)
+            headers[name] = re.sub(r"\{(\w+)\}", lambda found: names[found[1]], value)
+        client.request(method, path, "\n".join(sent[end + 1:]).encode(), headers)
+        response = client.getresponse()
+        body = response.read().decode()
+        status, *rest = wanted
+        assert response.status == int(status), body
+        while rest and re.match(r"[A-Z][A-Za-z-]+: ", rest[0]):
+            name, value = rest.pop(0).split(": ", 1)
+            assert matches_text(value, response.getheader(name, "none"), names), (name, response.getheader(name))
+        text = "\n".join(rest)
+        if text.startswith(("{", "[")):
+            assert matches(json.loads(text), json.loads(body)), body
+        else:
+            assert matches_text(text, body, names), body
+        if response.status >= 400 and not response.getheader("content-location"):
+            assert response.getheader("content-type") == "application/problem+json"
 
 
 def test_the_page_has_examples():
     assert len(blocks("session")) >= 6
-    assert len(blocks("exchange")) >= 5
+    assert len(blocks("exchange")) >= 8
     assert len(blocks("stream")) >= 2
