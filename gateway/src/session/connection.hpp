@@ -33,7 +33,7 @@ struct Connection : Endpoint {
   struct Http {
     explicit Http(const Limits& limits) : machine(std::in_place, limits) {}
     std::optional<http::HttpMachine> machine;  ///< none while a waiter has its request
-    bool answer_due = false;  ///< a request was handed out and is not answered
+    bool answer_due = false;                   ///< a request was handed out and is not answered
     bool keep_alive = true;
     bool head = false;
     bool takes_chunks = true;
