@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "json_text.hpp"
 #include "resource_client.hpp"
 #include "verbs.hpp"
