@@ -106,11 +106,14 @@ def test_ten_readers_of_100_mb_cost_a_page_each(pair):
     for reader in readers:
         reader.join()
     after = memory()
-    growth = [max(a, b) - c for a, b, c in zip(during, after, before)]
-    print(f"10 readers of {size / MB:.0f} MB: gateway +{growth[0] / 1024:.0f} KiB, broker +{growth[1] / 1024:.0f} KiB")
+    growth = [now - then for now, then in zip(during, before)]
+    kept = [now - then for now, then in zip(after, before)]
+    print(f"10 readers of {size / MB:.0f} MB, in KiB: gateway +{growth[0] // 1024}, broker +{growth[1] // 1024}; "
+          f"allocators keep {kept[0] // 1024} and {kept[1] // 1024}")
     assert digests == [(size, wanted.hexdigest())] * 10
     if slow_factor() == 1.0:  # a sanitizer keeps what was freed
         assert max(growth) <= 10 * 256 * 1024
+        assert max(kept) <= 20 * 256 * 1024
 
 
 class SeedClient:
