@@ -11,6 +11,7 @@ import pytest
 
 from lib.client import request
 from lib.haproxy import Haproxy
+from lib.nginx import Nginx
 from lib.processes import slow_factor, until
 from lib.sse import EventStream
 
@@ -183,6 +184,19 @@ def comments(stream: EventStream) -> int:
     stream._more()
     stream._unwrap()
     return stream.text.count(b":\n\n")
+
+
+def test_nginx_passes_each_event_on_at_once_though_it_would_buffer(cluster):
+    gateway = cluster.gateway(config=LOGGED)
+    server = f"location / {{ proxy_pass http://{gateway.ready['listen']}; proxy_http_version 1.1; " \
+             "proxy_set_header Host localhost; }"
+    with Nginx(cluster.folder, "", server) as proxy:
+        with EventStream(("127.0.0.1", proxy.port), "/stream?channel=log:a") as stream:
+            assert stream.next()["event"] == "subscribed"
+            for number in range(3):
+                publish(gateway, "log:a", number)
+                assert stream.next()["message"] == number
+        until(lambda: gateway.metric("peal_sessions") == 0, "the gateway is told that the reader left")
 
 
 def test_who_reads_too_slowly_is_ended_and_nobody_else(cluster):
