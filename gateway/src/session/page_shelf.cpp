@@ -26,7 +26,7 @@ bus::ReadRequest PageShelf::request_of(const PageWish& wish) const {
 
 PageShelf::Answer PageShelf::ask(const PageWish& wish, Waiter waiter, CarriedPage*& page) {
   make_key(key_, wish);
-  if (const auto found = slots_.find(key_); found != slots_.end()) {
+  if (const auto found = slots_.find(key_); found != slots_.end() && !drop_stale(found, false)) {
     Slot& slot = found->second;
     if (slot.here) {
       slot.used = now_;
@@ -74,6 +74,7 @@ void PageShelf::read(const std::string& key, const bus::ReadRequest& request) {
 
 void PageShelf::lend(const std::string& key, const bus::ReadRequest& request,
                      std::function<void(const SharedPageRef&)> borrower) {
+  if (const auto old = slots_.find(key); old != slots_.end()) drop_stale(old, true);
   const auto [found, absent] = slots_.try_emplace(key);
   Slot& slot = found->second;
   if (slot.here) {
@@ -103,6 +104,17 @@ void PageShelf::put(const std::string& key, const SharedPageRef& page) {
   for (const auto& borrower : borrowers)
     borrower(page);
   if (!waiting.empty()) arrived_(page, waiting);
+}
+
+// A page that brought nobody further says only that there was nothing more at that moment: it is
+// for those who waited for it, and whoever comes later asks anew.
+bool PageShelf::drop_stale(Slots::iterator at, bool for_others) {
+  const Slot& slot = at->second;
+  if (!slot.here || slot.page.page().to > slot.page.page().after) return false;
+  if (slot.unserved > 0 && !for_others) return false;
+  if (slot.unserved > 0) --busy_;
+  slots_.erase(at);
+  return true;
 }
 
 // One at a time is enough: one has come.

@@ -95,6 +95,7 @@ class PageShelf {
   void settled(Slot& slot) {
     if (slot.unserved > 0 && --slot.unserved == 0) --busy_;
   }
+  bool drop_stale(Slots::iterator at, bool for_others);
   void evict();
 
   PageReads& reads_;

@@ -221,6 +221,25 @@ TEST_F(Recovery, APositionFromTheFutureIsAskedOfTheLog) {
   EXPECT_EQ(early.receive(), message(14));
 }
 
+TEST_F(Recovery, APageWithNothingInItIsNotTakenForTheTruthLater) {
+  start();
+  SocketClient early = connect();
+  command(early, 1, "subscribe", since(12));
+  bus_->answer_read(read(1), {kEpoch, {12}, {0}}, {}, 12);
+  EXPECT_EQ(early.receive(), result(1, 12, kTrue, {}));
+  bus_->answer_read(read(2), {kEpoch, {12}, {0}}, {11, 12}, 12);
+  deliver(13);
+  deliver(14);
+  EXPECT_EQ(early.receive(), message(13));
+  EXPECT_EQ(early.receive(), message(14));
+  SocketClient late = connect();
+  command(late, 1, "subscribe", since(12));
+  const auto anew = read(3);
+  EXPECT_EQ(anew.after, 12u);
+  bus_->answer_read(anew, {kEpoch, {14}, {0}}, {13, 14}, 14);
+  EXPECT_EQ(late.receive(), result(1, 14, kTrue, {13, 14}));
+}
+
 TEST_F(Recovery, OvertakenByTrimmingItEndsInAReset) {
   start();
   SocketClient client = connect();
