@@ -60,6 +60,13 @@ void DetailWriter::text(std::uint32_t field, std::string_view value) {
   out_.append(value);
 }
 
+void DetailWriter::fixed64(std::uint32_t field, std::uint64_t value) {
+  if (value == 0) return;
+  varint((std::uint64_t{field} << 3U) | kFixed64Type);
+  for (unsigned shift = 0; shift < 64; shift += 8)
+    out_.push_back(static_cast<char>(value >> shift));
+}
+
 bool DetailReader::varint(std::uint64_t& value) {
   value = 0;
   for (unsigned shift = 0; shift < 64 && at_ < detail_.size(); shift += 7) {

@@ -20,6 +20,7 @@ class DetailWriter {
   }
   void always_number(std::uint32_t field, std::uint64_t value);
   void text(std::uint32_t field, std::string_view value);
+  void fixed64(std::uint32_t field, std::uint64_t value);
 
  private:
   void varint(std::uint64_t value);

@@ -20,12 +20,15 @@ enum class Operation : std::uint8_t {
   published = 9,
   page = 10,
   item = 11,
+  member = 12,
+  who = 13,
 };
-inline constexpr std::size_t kOperations = 12;
+inline constexpr std::size_t kOperations = 14;
 
 struct OperationShape {
   bool known = false;
   bool to_broker = false;
+  bool both_ways = false;
   bool alias = false;
   bool number = false;
   bool name = false;
@@ -64,6 +67,8 @@ inline constexpr std::array<OperationShape, kOperations> kShapes = {{
     {.known = true, .number = true, .detail = true},
     {.known = true, .number = true, .detail = true},
     {.known = true, .detail = true, .publication = true},
+    {.known = true, .both_ways = true, .alias = true, .detail = true},
+    {.known = true, .both_ways = true, .number = true, .name = true, .detail = true},
 }};
 
 inline constexpr const OperationShape& shape_of(Operation operation) {

@@ -4,6 +4,7 @@
 #include "bus.pb.h"
 #include "bus_wire_detail.hpp"
 #include "bus_wire_operation.hpp"
+#include "bus_wire_presence.hpp"
 #include "peal/proto/bus_wire.hpp"
 #include "peal/proto/channel_name.hpp"
 
@@ -46,6 +47,7 @@ struct Reader::Impl {
   std::optional<Error> refusal;
   std::uint32_t numbered = 0;
   std::vector<PublicationView> items;
+  std::vector<bus::Member> members;
 
   // Where the walk is, one index per array.
   int alias = 0, number = 0, name = 0, detail = 0, publication = 0, delivery = 0;
@@ -97,6 +99,8 @@ struct Reader::Impl {
   bool published(OperationSink* sink);
   bool begin_page(bus::Page& page, std::uint64_t& count);
   bool take_item();
+  bool member(OperationSink* sink);
+  bool who(OperationSink* sink);
 
   bus::Delivery current;  ///< what `also` repeats
   bool have_delivery = false;
@@ -116,7 +120,9 @@ Result<void> Reader::Impl::check_shape() {
       return garbage("an unknown operation");
     }
     const OperationShape& shape = kShapes[operation];
-    if (shape.to_broker != (direction == Direction::to_broker)) return garbage("a wrong direction");
+    if (!shape.both_ways && shape.to_broker != (direction == Direction::to_broker)) {
+      return garbage("a wrong direction");
+    }
     if (shape.alias) aliases += count;
     if (shape.number) numbers += count;
     if (shape.name) names += count;
@@ -217,6 +223,41 @@ bool Reader::Impl::take_item() {
   return true;
 }
 
+bool Reader::Impl::member(OperationSink* sink) {
+  if (direction == Direction::to_peer) {
+    bus::PresenceEvent event;
+    event.alias = take_alias();
+    if (!decode_presence_event(take_detail(), event)) return false;
+    if (sink != nullptr) sink->on_presence_event(event);
+    return true;
+  }
+  bus::Member coming;
+  bool leaves = false;
+  const bus::Alias alias_taken = take_alias();
+  if (!decode_coming(take_detail(), leaves, coming)) return false;
+  if (sink == nullptr) return true;
+  leaves ? sink->on_leave(alias_taken, coming.session) : sink->on_enter(alias_taken, coming);
+  return true;
+}
+
+bool Reader::Impl::who(OperationSink* sink) {
+  const std::uint64_t id = take_number();
+  const std::string_view channel = take_name();
+  if (direction == Direction::to_broker) {
+    bus::PresenceRequest request;
+    request.id = id;
+    request.channel = channel;
+    if (!decode_presence_request(take_detail(), request)) return false;
+    if (sink != nullptr) sink->on_presence(request);
+    return true;
+  }
+  bus::PresenceAnswer answer;
+  answer.id = id;
+  if (!decode_presence_answer(take_detail(), answer, members)) return false;
+  if (sink != nullptr) sink->on_presence_answer(answer);
+  return true;
+}
+
 bool Reader::Impl::walk_run(Operation operation, std::uint32_t count, OperationSink* sink) {
   for (std::uint32_t i = 0; i < count; ++i) {
     if ((operation == Operation::item) != (items_due != 0)) return false;
@@ -257,6 +298,12 @@ bool Reader::Impl::walk_run(Operation operation, std::uint32_t count, OperationS
       case Operation::item:
         good = take_item();
         --items_due;
+        break;
+      case Operation::member:
+        good = member(sink);
+        break;
+      case Operation::who:
+        good = who(sink);
         break;
       case Operation::none:
         return false;

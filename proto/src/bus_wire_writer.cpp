@@ -3,6 +3,7 @@
 #include "bus.pb.h"
 #include "bus_wire_detail.hpp"
 #include "bus_wire_operation.hpp"
+#include "bus_wire_presence.hpp"
 #include "peal/proto/bus_wire.hpp"
 
 namespace peal::wire {
@@ -191,6 +192,48 @@ void Writer::page(const bus::Page& page) {
     impl_->add_detail(item_before);
     impl_->add_publication(publication);
   }
+}
+
+void Writer::enter(bus::Alias alias, const bus::Member& member) {
+  impl_->begin(Operation::member);
+  impl_->add_alias(alias);
+  const std::size_t before = impl_->body.size();
+  encode_enter(impl_->body, member);
+  impl_->add_detail(before);
+}
+
+void Writer::leave(bus::Alias alias, std::string_view session) {
+  impl_->begin(Operation::member);
+  impl_->add_alias(alias);
+  const std::size_t before = impl_->body.size();
+  encode_leave(impl_->body, session);
+  impl_->add_detail(before);
+}
+
+void Writer::presence(const bus::PresenceRequest& request) {
+  impl_->begin(Operation::who);
+  impl_->add_number(request.id);
+  impl_->add_name(request.channel);
+  const std::size_t before = impl_->body.size();
+  encode_presence_request(impl_->body, request);
+  impl_->add_detail(before);
+}
+
+void Writer::presence_answer(const bus::PresenceAnswer& answer) {
+  impl_->begin(Operation::who);
+  impl_->add_number(answer.id);
+  impl_->add_name({});
+  const std::size_t before = impl_->body.size();
+  encode_presence_answer(impl_->body, answer);
+  impl_->add_detail(before);
+}
+
+void Writer::presence_event(const bus::PresenceEvent& event) {
+  impl_->begin(Operation::member);
+  impl_->add_alias(event.alias);
+  const std::size_t before = impl_->body.size();
+  encode_presence_event(impl_->body, event);
+  impl_->add_detail(before);
 }
 
 void Writer::hello(const Hello& hello) {

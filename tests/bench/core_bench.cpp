@@ -20,6 +20,8 @@ struct CountingSink final : bus::BusSink {
   void on_heads(std::span<const bus::HeadNotice>) override {}
   void on_published(std::span<const bus::Published> due) override { outcomes += due.size(); }
   void on_page(const bus::Page&) override {}
+  void on_presence(const bus::PresenceAnswer&) override {}
+  void on_presence_events(std::span<const bus::PresenceEvent>) override {}
   void on_state(const bus::BusState&) override {}
   std::size_t deliveries = 0, outcomes = 0;
 };

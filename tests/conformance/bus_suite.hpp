@@ -7,7 +7,8 @@
 //
 // Nodes are shards: each has its own thread and port. Whether they sit on one bus or on several
 // that meet at a broker is the driver's business. Channels that begin with "log:" are recoverable,
-// "log:compact" keep the last of each key, "log:full" refuse a third publication.
+// "log:compact" keep the last of each key, "log:full" refuse a third publication, "room:" keep
+// presence and occupancy.
 
 #include <gtest/gtest.h>
 

@@ -28,6 +28,7 @@ void BusSuite::start(std::vector<std::unique_ptr<BusNode>> nodes, const Limits& 
   const auto options_of = [](std::string_view channel) {
     broker::ChannelOptions options;
     options.recoverable = channel.starts_with("log:");
+    options.presence = options.occupancy = channel.starts_with("room:");
     options.history_length_max = 100'000;
     options.history_bytes_max = 1 << 28;
     options.compact = channel.starts_with("log:compact");

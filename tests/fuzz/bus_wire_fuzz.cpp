@@ -66,12 +66,43 @@ class Rewriter final : public wire::OperationSink {
       note_publication(publication);
     writer.page(page);
   }
+  void on_enter(bus::Alias alias, const bus::Member& member) override {
+    note("e", alias.index, alias.generation, {});
+    note_member(member);
+    writer.enter(alias, member);
+  }
+  void on_leave(bus::Alias alias, std::string_view session) override {
+    note("l", alias.index, alias.generation, session);
+    writer.leave(alias, session);
+  }
+  void on_presence(const bus::PresenceRequest& request) override {
+    note("q", request.id, request.limit, request.channel);
+    digest += request.after;
+    writer.presence(request);
+  }
+  void on_presence_answer(const bus::PresenceAnswer& answer) override {
+    note("a", answer.id, answer.digest, answer.error ? answer.error->message : "");
+    note("  ", answer.sessions, answer.users * 4 + (answer.more ? 2 : 0) + answer.settled, {});
+    for (const bus::Member& member : answer.members)
+      note_member(member);
+    writer.presence_answer(answer);
+  }
+  void on_presence_event(const bus::PresenceEvent& event) override {
+    note("v", event.alias.index, static_cast<std::uint64_t>(event.what), {});
+    note_member(event.member);
+    writer.presence_event(event);
+  }
 
  private:
   void note(const char* what, std::uint64_t a, std::uint64_t b, std::string_view text) {
     digest += what + std::to_string(a) + '.' + std::to_string(b) + ' ';
     digest += text;
     digest += '\n';
+  }
+  void note_member(const bus::Member& member) {
+    payload_bytes += member.data.size();
+    for (const auto text : {member.session, member.user, member.data})
+      digest.append(text) += '|';
   }
   void note_publication(const PublicationView& p) {
     payload_bytes += p.payload.size();
@@ -98,7 +129,20 @@ wire::Message example(Random& random, wire::Direction direction) {
     if (direction == wire::Direction::to_broker) {
       bus::PublishRequest publish;
       bus::ReadRequest read;
-      switch (random.below(4)) {
+      bus::PresenceRequest who;
+      switch (random.below(7)) {
+        case 4:
+          w.enter(alias(), {"session", random.one_in(2) ? "ann" : "", payload});
+          break;
+        case 5:
+          w.leave(alias(), "session");
+          break;
+        case 6:
+          who.id = 1 + random.below(9);
+          who.channel = channel;
+          who.limit = random.below(9);
+          w.presence(who);
+          break;
         case 0:
           w.watch(alias(), channel);
           break;
@@ -125,7 +169,18 @@ wire::Message example(Random& random, wire::Direction direction) {
       }
       continue;
     }
-    switch (random.below(4)) {
+    switch (random.below(6)) {
+      case 4: {
+        const std::vector<bus::Member> members(random.below(3), {"session", "ann", payload});
+        w.presence_answer({1 + random.below(9), std::nullopt, members, random.one_in(2),
+                           random.below(99), random.below(99), random.next(), random.one_in(2)});
+        break;
+      }
+      case 5:
+        w.presence_event({alias(),
+                          static_cast<bus::PresenceEvent::What>(random.below(4)),
+                          {"session", "", payload}});
+        break;
       case 0:
         w.delivery(alias(), kEpoch, publication);
         if (random.one_in(2)) w.also(alias());

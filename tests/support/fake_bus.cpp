@@ -27,6 +27,20 @@ class FakeBus::Port final : public bus::BusPort {
     reads_.push_back({request.id, std::string(request.channel), request.after.value, request.mode,
                       request.epoch, request.limit});
   }
+  void enter(bus::Alias alias, const bus::Member& member) override {
+    const std::lock_guard lock(mutex_);
+    comings_.push_back({alias, std::string(member.session), std::string(member.user),
+                        std::string(member.data), false});
+  }
+  void leave(bus::Alias alias, std::string_view session) override {
+    const std::lock_guard lock(mutex_);
+    comings_.push_back({alias, std::string(session), {}, {}, true});
+  }
+  void presence(const bus::PresenceRequest& request) override {
+    const std::lock_guard lock(mutex_);
+    whos_.push_back(
+        {request.id, std::string(request.channel), std::string(request.after), request.limit});
+  }
   bool turn() override {
     std::vector<std::function<void(bus::BusSink&)>> words;
     {
@@ -45,6 +59,8 @@ class FakeBus::Port final : public bus::BusPort {
   std::vector<bus::Alias> unwatches_;
   std::vector<Publish> publishes_;
   std::vector<Read> reads_;
+  std::vector<Coming> comings_;
+  std::vector<Who> whos_;
   std::vector<std::function<void(bus::BusSink&)>> words_;
 };
 
@@ -72,6 +88,15 @@ std::vector<FakeBus::Publish> FakeBus::publishes() const {
 std::vector<FakeBus::Read> FakeBus::reads() const {
   const std::lock_guard lock(port_->mutex_);
   return port_->reads_;
+}
+
+std::vector<FakeBus::Coming> FakeBus::comings() const {
+  const std::lock_guard lock(port_->mutex_);
+  return port_->comings_;
+}
+std::vector<FakeBus::Who> FakeBus::whos() const {
+  const std::lock_guard lock(port_->mutex_);
+  return port_->whos_;
 }
 
 void FakeBus::say(std::function<void(bus::BusSink&)> words) {

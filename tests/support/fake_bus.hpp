@@ -35,11 +35,27 @@ class FakeBus final : public bus::Bus {
     std::size_t limit = 0;
   };
 
+  struct Coming {
+    bus::Alias alias;
+    std::string session;
+    std::string user;
+    std::string data;
+    bool leaves;
+  };
+  struct Who {
+    bus::RequestId id;
+    std::string channel;
+    std::string after;
+    std::size_t limit;
+  };
+
   // What was asked so far.
   std::vector<Watch> watches() const;
   std::vector<bus::Alias> unwatches() const;
   std::vector<Publish> publishes() const;
   std::vector<Read> reads() const;
+  std::vector<Coming> comings() const;  ///< enters and leaves
+  std::vector<Who> whos() const;
 
   /// Runs on the shard's thread, inside its port's next turn.
   void say(std::function<void(bus::BusSink&)> words);

@@ -12,6 +12,12 @@ namespace peal::bus::test {
 
 class RecordingSink : public BusSink {
  public:
+  static std::string text_of(const Member& member) {
+    std::string text(member.session);
+    if (!member.user.empty()) text.append(" ").append(member.user);
+    if (!member.data.empty()) text.append(" ").append(member.data);
+    return text;
+  }
   struct Heard {
     Alias alias;
     Epoch epoch;
@@ -46,6 +52,22 @@ class RecordingSink : public BusSink {
     }
     story.push_back("page " + std::to_string(page.id));
   }
+  void on_presence(const PresenceAnswer& answer) override {
+    presence.push_back(answer);
+    presence.back().members = {};
+    presence_members.emplace_back();
+    for (const Member& member : answer.members)
+      presence_members.back().push_back(text_of(member));
+    story.push_back("presence " + std::to_string(answer.id));
+  }
+  void on_presence_events(std::span<const PresenceEvent> due) override {
+    constexpr const char* kWhat[] = {"join ", "leave ", "changed ", "refused "};
+    for (const PresenceEvent& event : due) {
+      presence_events.push_back({event.alias, event.what, {}});
+      came_and_went.push_back(kWhat[static_cast<std::size_t>(event.what)] + text_of(event.member));
+      story.push_back(came_and_went.back());
+    }
+  }
   void on_state(const BusState& state) override {
     states.push_back(state);
     story.push_back(state.linked ? "linked" : "not linked");
@@ -57,6 +79,10 @@ class RecordingSink : public BusSink {
   std::vector<Published> outcomes;
   std::vector<Page> pages;                                  ///< without their publications …
   std::vector<std::vector<Publication>> page_publications;  ///< … which are here
+  std::vector<PresenceAnswer> presence;                     ///< without their members …
+  std::vector<std::vector<std::string>> presence_members;   ///< … which are here, as text_of()
+  std::vector<PresenceEvent> presence_events;               ///< without their members …
+  std::vector<std::string> came_and_went;  ///< … which are here, "join s1 ann {}"
   std::vector<BusState> states;
   std::vector<std::string> story;
 };

@@ -55,6 +55,10 @@ struct BusClient::Impl final : bus::BusSink, bus::Waker {
     }
   }
 
+  // It enters nobody, so nothing of presence comes.
+  void on_presence(const bus::PresenceAnswer&) override {}
+  void on_presence_events(std::span<const bus::PresenceEvent>) override {}
+
   void on_heads(std::span<const bus::HeadNotice> heads) override {
     for (const bus::HeadNotice& notice : heads) {
       Watched& watched = channels[notice.alias.index];

@@ -19,6 +19,7 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
   verbs.push_back(make_delete());
   verbs.push_back(make_stats());
   verbs.push_back(make_channels());
+  verbs.push_back(make_presence());
   verbs.push_back(make_sessions());
   verbs.push_back(make_disconnect());
   verbs.push_back(make_drain());

@@ -32,6 +32,7 @@ std::unique_ptr<Verb> make_put();
 std::unique_ptr<Verb> make_delete();
 std::unique_ptr<Verb> make_stats();
 std::unique_ptr<Verb> make_channels();
+std::unique_ptr<Verb> make_presence();
 std::unique_ptr<Verb> make_sessions();
 std::unique_ptr<Verb> make_disconnect();
 std::unique_ptr<Verb> make_drain();

@@ -116,6 +116,20 @@ void EmbeddedPort::read(const ReadRequest& request) {
   commands_for(home_of(request.channel)).read(request);
 }
 
+void EmbeddedPort::enter(Alias alias, const Member& member) {
+  if (const auto watched = watched_.at(alias.index); watched && watched->alias == alias)
+    commands_for(watched->home).enter(alias, member);
+}
+
+void EmbeddedPort::leave(Alias alias, std::string_view session) {
+  if (const auto watched = watched_.at(alias.index); watched && watched->alias == alias)
+    commands_for(watched->home).leave(alias, session);
+}
+
+void EmbeddedPort::presence(const PresenceRequest& request) {
+  commands_for(home_of(request.channel)).presence(request);
+}
+
 bool EmbeddedPort::turn() {
   using Phase = EmbeddedShared::Phase;
   const Phase phase = shared_.phase.load(std::memory_order_acquire);
@@ -287,6 +301,25 @@ void EmbeddedPort::published(broker::PeerId peer, const Published& outcome) {
 void EmbeddedPort::page(broker::PeerId peer, const Page& page) {
   if (peer == index_) return due_.page(page);
   open(peer).results.page(page);
+}
+
+void EmbeddedPort::presence(broker::PeerId peer, const PresenceAnswer& answer) {
+  if (peer == index_) return due_.presence(answer);
+  open(peer).results.presence(answer);
+}
+
+void EmbeddedPort::presence_event(broker::PeerId peer, const PresenceEvent& event) {
+  if (peer == index_) return due_.presence_event(event);
+  open(peer).results.presence_event(event);
+}
+
+// Gathered for the next turn like any publish; the channel may be at home elsewhere.
+void EmbeddedPort::occupancy(broker::Occupancy what, std::string_view channel) {
+  const std::string json = broker::occupancy_json(what, channel);
+  PublishRequest request;
+  request.channel = broker::kOccupancyChannel;
+  request.publication.payload = json;
+  publish(request);
 }
 
 }  // namespace peal::bus

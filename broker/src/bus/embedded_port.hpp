@@ -57,6 +57,9 @@ class EmbeddedPort final : public BusPort, private broker::CoreOut {
   void unwatch(Alias alias) override;
   void publish(const PublishRequest& request) override;
   void read(const ReadRequest& request) override;
+  void enter(Alias alias, const Member& member) override;
+  void leave(Alias alias, std::string_view session) override;
+  void presence(const PresenceRequest& request) override;
   bool turn() override;
 
   void wake() noexcept { waker_.wake(); }  ///< any thread
@@ -100,6 +103,9 @@ class EmbeddedPort final : public BusPort, private broker::CoreOut {
   void head(broker::PeerId peer, const HeadNotice& notice) override;
   void published(broker::PeerId peer, const Published& outcome) override;
   void page(broker::PeerId peer, const Page& page) override;
+  void presence(broker::PeerId peer, const PresenceAnswer& answer) override;
+  void presence_event(broker::PeerId peer, const PresenceEvent& event) override;
+  void occupancy(broker::Occupancy what, std::string_view channel) override;
 
   EmbeddedShared& shared_;
   const std::uint32_t index_;

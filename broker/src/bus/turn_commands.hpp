@@ -18,19 +18,24 @@ class TurnCommands {
   void unwatch(Alias alias);
   void publish(const PublishRequest& request);
   void read(const ReadRequest& request);
+  void enter(Alias alias, const Member& member);
+  void leave(Alias alias, std::string_view session);
+  void presence(const PresenceRequest& request);
 
   bool empty() const { return order_.empty(); }
   std::size_t bytes() const { return arena_.used() + publishes_.size() * sizeof(PublishRequest); }
   /// The publications handed to the core borrow from here until reset().
   void replay(broker::Core& core, broker::PeerId peer, broker::TimePoint now) const;
-  /// Calls visitor.watch(alias, channel), unwatch(alias), publish(request) and read(request), in
-  /// order.
+  /// Calls visitor.watch(alias, channel), unwatch(alias), publish(request), read(request),
+  /// enter(alias, member), leave(alias, session) and presence(request), in order.
   template <class Visitor>
   void visit(Visitor& visitor) const {
     std::size_t watch = 0;
     std::size_t unwatch = 0;
     std::size_t publish = 0;
     std::size_t read = 0;
+    std::size_t coming = 0;
+    std::size_t presence = 0;
     for (const Run& run : order_) {
       for (std::uint32_t i = 0; i < run.count; ++i) {
         switch (run.kind) {
@@ -47,6 +52,17 @@ class TurnCommands {
           case Kind::read:
             visitor.read(reads_[read++]);
             break;
+          case Kind::enter:
+            visitor.enter(comings_[coming].alias, comings_[coming].member);
+            ++coming;
+            break;
+          case Kind::leave:
+            visitor.leave(comings_[coming].alias, comings_[coming].member.session);
+            ++coming;
+            break;
+          case Kind::presence:
+            visitor.presence(presences_[presence++]);
+            break;
         }
       }
     }
@@ -61,7 +77,7 @@ class TurnCommands {
   void reset();
 
  private:
-  enum class Kind : std::uint8_t { watch, unwatch, publish, read };
+  enum class Kind : std::uint8_t { watch, unwatch, publish, read, enter, leave, presence };
   /// So many commands of one kind in a row.
   struct Run {
     Kind kind;
@@ -70,6 +86,11 @@ class TurnCommands {
   struct Watch {
     Alias alias;
     std::string_view channel;
+  };
+
+  struct Coming {
+    Alias alias;
+    Member member;
   };
 
   void ordered(Kind kind) {
@@ -83,6 +104,8 @@ class TurnCommands {
   std::vector<Alias> unwatches_;
   std::vector<PublishRequest> publishes_;
   std::vector<ReadRequest> reads_;
+  std::vector<Coming> comings_;  ///< enters and leaves
+  std::vector<PresenceRequest> presences_;
 };
 
 }  // namespace peal::bus

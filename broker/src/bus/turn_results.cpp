@@ -17,10 +17,24 @@ void TurnResults::page(const Page& page) {
   ordered(Kind::page);
 }
 
+void TurnResults::presence(const PresenceAnswer& answer) {
+  answers_.push_back({answer, members_.size(), answer.members.size()});
+  for (const Member& member : answer.members)
+    members_.push_back(keep(member));
+  ordered(Kind::presence);
+}
+
+void TurnResults::presence_event(const PresenceEvent& event) {
+  events_.push_back({event.alias, event.what, keep(event.member)});
+  ordered(Kind::event);
+}
+
 void TurnResults::hand_over(BusSink& sink, WatchedAliases& watched) {
   std::size_t delivery = 0;
   std::size_t head = 0;
   std::size_t page = 0;
+  std::size_t answer = 0;
+  std::size_t event = 0;
   const auto gone = [&](const auto& item) { return !watched.contains(item.alias); };
   for (const Run& run : order_) {
     if (run.kind == Kind::delivery) {
@@ -37,6 +51,17 @@ void TurnResults::hand_over(BusSink& sink, WatchedAliases& watched) {
         if (notice.error) watched.remove(notice.alias);
       }
       if (!due.empty()) sink.on_heads(due);
+    } else if (run.kind == Kind::event) {
+      const auto all = std::span(events_).subspan(event, run.count);
+      event += run.count;
+      const auto left = std::remove_if(all.begin(), all.end(), gone);
+      if (left != all.begin()) sink.on_presence_events({all.begin(), left});
+    } else if (run.kind == Kind::presence) {
+      for (std::uint32_t i = 0; i < run.count; ++i) {
+        KeptAnswer& kept = answers_[answer++];
+        kept.answer.members = std::span(members_).subspan(kept.first, kept.count);
+        sink.on_presence(kept.answer);
+      }
     } else {
       for (std::uint32_t i = 0; i < run.count; ++i) {
         KeptPage& kept = pages_[page++];
@@ -55,6 +80,9 @@ void TurnResults::reset() {
   heads_.clear();
   pages_.clear();
   page_publications_.clear();
+  answers_.clear();
+  members_.clear();
+  events_.clear();
   outcomes_.clear();
 }
 

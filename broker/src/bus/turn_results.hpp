@@ -1,8 +1,8 @@
 #pragma once
 // What cores said to one port during one turn, in order, until it is handed to the port's sink:
-// runs of deliveries, heads and pages in the core's order, then the outcomes of publishes (their
-// order among themselves is kept; against what was delivered it has no meaning). Storage is kept
-// for the next turn.
+// runs of deliveries, heads, pages and presence in the core's order, then the outcomes of publishes
+// (their order among themselves is kept; against what was delivered it has no meaning). Storage is
+// kept for the next turn.
 
 #include <cstdint>
 #include <span>
@@ -24,6 +24,8 @@ class TurnResults {
   PublicationView keep(const PublicationView& publication) { return arena_.copy(publication); }
   void head(const HeadNotice& notice);
   void page(const Page& page);
+  void presence(const PresenceAnswer& answer);
+  void presence_event(const PresenceEvent& event);
   void published(const Published& outcome) { outcomes_.push_back(outcome); }
 
   bool empty() const { return order_.empty() && outcomes_.empty(); }
@@ -35,7 +37,7 @@ class TurnResults {
   void reset();
 
  private:
-  enum class Kind : std::uint8_t { delivery, head, page };
+  enum class Kind : std::uint8_t { delivery, head, page, presence, event };
   struct Run {
     Kind kind;
     std::uint32_t count;
@@ -45,6 +47,14 @@ class TurnResults {
     std::size_t first;  ///< of page_publications_
     std::size_t count;
   };
+  struct KeptAnswer {
+    PresenceAnswer answer;
+    std::size_t first;  ///< of members_
+    std::size_t count;
+  };
+  Member keep(const Member& member) {
+    return {arena_.copy(member.session), arena_.copy(member.user), arena_.copy(member.data)};
+  }
 
   void ordered(Kind kind) {
     if (order_.empty() || order_.back().kind != kind) order_.push_back({kind, 0});
@@ -57,6 +67,9 @@ class TurnResults {
   std::vector<HeadNotice> heads_;
   std::vector<KeptPage> pages_;
   std::vector<PublicationView> page_publications_;
+  std::vector<KeptAnswer> answers_;
+  std::vector<Member> members_;
+  std::vector<PresenceEvent> events_;
   std::vector<Published> outcomes_;
 };
 

@@ -11,7 +11,7 @@
 namespace peal::bus {
 
 struct Asked {
-  enum class What : std::uint8_t { publish, read } what = What::publish;
+  enum class What : std::uint8_t { publish, read, presence } what = What::publish;
   std::uint32_t port = 0;
   RequestId id = 0;
 };

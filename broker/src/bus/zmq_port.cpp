@@ -47,6 +47,18 @@ void ZmqPort::read(const ReadRequest& request) {
   gathering().read(request);
 }
 
+void ZmqPort::enter(Alias alias, const Member& member) {
+  if (watched_.contains(alias)) gathering().enter(alias, member);
+}
+
+void ZmqPort::leave(Alias alias, std::string_view session) {
+  if (watched_.contains(alias)) gathering().leave(alias, session);
+}
+
+void ZmqPort::presence(const PresenceRequest& request) {
+  gathering().presence(request);
+}
+
 bool ZmqPort::turn() {
   using Phase = ZmqShared::Phase;
   const Phase phase = shared_.phase.load(std::memory_order_acquire);

@@ -59,6 +59,9 @@ class ZmqPort final : public BusPort, public runtime::Probe {
   void unwatch(Alias alias) override;
   void publish(const PublishRequest& request) override;
   void read(const ReadRequest& request) override;
+  void enter(Alias alias, const Member& member) override;
+  void leave(Alias alias, std::string_view session) override;
+  void presence(const PresenceRequest& request) override;
   bool turn() override;
   void collect(runtime::MetricSink& sink) const override;
 

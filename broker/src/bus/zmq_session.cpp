@@ -28,6 +28,13 @@ Page failed_page(RequestId id, Error why) {
   return page;
 }
 
+PresenceAnswer failed_presence(RequestId id, Error why) {
+  PresenceAnswer answer;
+  answer.id = id;
+  answer.error = std::move(why);
+  return answer;
+}
+
 ZmqSession::ZmqSession(SessionOwner& owner, wire::Hello me, LinkOptions options,
                        std::uint32_t ports, std::size_t batch_bytes_max, LinkTime now)
     : owner_(owner),
@@ -96,6 +103,34 @@ void ZmqSession::read(std::uint32_t port, const ReadRequest& request) {
   writer.read(numbered);
 }
 
+void ZmqSession::enter(std::uint32_t port, Alias alias, const Member& member) {
+  if (link_.version() < wire::kVersionPresence) return;
+  sender_
+      .write(LinkClass::control,
+             member.session.size() + member.user.size() + member.data.size() + kOperationBytes)
+      .enter(to_wire(port, alias), member);
+}
+
+void ZmqSession::leave(std::uint32_t port, Alias alias, std::string_view session) {
+  if (link_.version() < wire::kVersionPresence) return;
+  sender_.write(LinkClass::control, session.size() + kOperationBytes)
+      .leave(to_wire(port, alias), session);
+}
+
+void ZmqSession::presence(std::uint32_t port, const PresenceRequest& request) {
+  if (link_.version() < wire::kVersionPresence) {
+    return owner_.results(port).presence(failed_presence(
+        request.id,
+        fail(ErrorCode::version_unsupported, "the broker is too old to keep who is there")));
+  }
+  PresenceRequest numbered = request;
+  wire::Writer& writer = sender_.write(
+      LinkClass::control, request.channel.size() + request.after.size() + kOperationBytes);
+  numbered.id = unanswered_.ask({Asked::What::presence, port, request.id});
+  sender_.mark(numbered.id);
+  writer.presence(numbered);
+}
+
 void ZmqSession::close(LinkTime now) {
   const Error why = link_.why().value_or(fail(ErrorCode::broker_unavailable, "the link is over"));
   if (link_.should_refuse()) sender_.refuse(why, now);
@@ -103,6 +138,8 @@ void ZmqSession::close(LinkTime now) {
     TurnResults& results = owner_.results(asked.port);
     if (asked.what == Asked::What::read) {
       results.page(failed_page(asked.id, fail(ErrorCode::broker_unavailable, why.message)));
+    } else if (asked.what == Asked::What::presence) {
+      results.presence(failed_presence(asked.id, fail(ErrorCode::broker_unavailable, why.message)));
     } else if (number <= sender_.marker_sent()) {
       results.published(refused_publish(asked.id, Published::Status::unknown,
                                         ErrorCode::publish_outcome_unknown, why.message));
@@ -140,6 +177,20 @@ void ZmqSession::on_page(const Page& page) {
   Page mine = page;
   mine.id = asked->id;
   owner_.results(asked->port).page(mine);
+}
+
+void ZmqSession::on_presence_answer(const PresenceAnswer& answer) {
+  const auto asked = unanswered_.answer(answer.id, Asked::What::presence);
+  if (!asked) return;
+  PresenceAnswer mine = answer;
+  mine.id = asked->id;
+  owner_.results(asked->port).presence(mine);
+}
+
+void ZmqSession::on_presence_event(const PresenceEvent& event) {
+  PresenceEvent mine = event;
+  mine.alias = from_wire(event.alias);
+  owner_.results(port_of(event.alias)).presence_event(mine);
 }
 
 }  // namespace peal::bus

@@ -49,6 +49,9 @@ class ZmqSession final : private wire::OperationSink {
   void unwatch(std::uint32_t port, Alias alias);
   void publish(std::uint32_t port, const PublishRequest& request);
   void read(std::uint32_t port, const ReadRequest& request);
+  void enter(std::uint32_t port, Alias alias, const Member& member);
+  void leave(std::uint32_t port, Alias alias, std::string_view session);
+  void presence(std::uint32_t port, const PresenceRequest& request);
 
   /// The link has ended: tells the ports what became of what they asked, and the other side why.
   void close(LinkTime now);
@@ -68,6 +71,11 @@ class ZmqSession final : private wire::OperationSink {
   void on_head(const HeadNotice& notice) override;
   void on_published(const Published& outcome) override;
   void on_page(const Page& page) override;
+  void on_enter(Alias, const Member&) override {}
+  void on_leave(Alias, std::string_view) override {}
+  void on_presence(const PresenceRequest&) override {}
+  void on_presence_answer(const PresenceAnswer& answer) override;
+  void on_presence_event(const PresenceEvent& event) override;
 
   SessionOwner& owner_;
   PeerLink link_;
@@ -77,8 +85,9 @@ class ZmqSession final : private wire::OperationSink {
   const std::uint32_t ports_;
 };
 
-/// An answer for a publish or read that never reached a broker.
+/// An answer for a publish, read or question that never reached a broker.
 Published refused_publish(RequestId id, Published::Status status, ErrorCode code, std::string why);
 Page failed_page(RequestId id, Error why);
+PresenceAnswer failed_presence(RequestId id, Error why);
 
 }  // namespace peal::bus

@@ -243,6 +243,18 @@ struct ZmqThread::Visitor {
     self.results(port).page(
         failed_page(request.id, fail(ErrorCode::broker_unavailable, self.trouble_)));
   }
+  // Not before its watch is said on this link: after the answer all is entered again.
+  void enter(Alias alias, const Member& member) {
+    if (link != nullptr && !self.watches_.ahead(port, alias)) link->enter(port, alias, member);
+  }
+  void leave(Alias alias, std::string_view session) {
+    if (link != nullptr && !self.watches_.ahead(port, alias)) link->leave(port, alias, session);
+  }
+  void presence(const PresenceRequest& request) {
+    if (link != nullptr) return link->presence(port, request);
+    self.results(port).presence(
+        failed_presence(request.id, fail(ErrorCode::broker_unavailable, self.trouble_)));
+  }
 };
 
 void ZmqThread::carry_out(CommandMessage& message, LinkTime now) {

@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/core_presence.hpp"
 #include "core/core_probe.hpp"
 #include "core/interest_table.hpp"
 #include "core/tail_checks.hpp"
@@ -38,6 +39,7 @@ struct Core::Impl final : LogStoreSink {
       : out(out_),
         options_of(std::move(options_of_)),
         limits(limits_),
+        presence(out_, limits_, probe),
         store(make_store(std::move(choice), std::move(random))) {}
 
   using ChannelId = InterestTable::ChannelId;
@@ -95,6 +97,7 @@ struct Core::Impl final : LogStoreSink {
   TailChecks tails{limits.position_interval / 2};
   std::unordered_set<LogId> silent;  ///< whose heads the store has been asked for
   CoreProbe probe;
+  CorePresence presence;
   std::unique_ptr<LogStore> store;
   std::uint32_t channels_made = 0;
   TimePoint latest{};  ///< the time of the last watch, publish or tick
@@ -150,7 +153,9 @@ void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, Tim
           peer, alias, fail(ErrorCode::overloaded, "this core has limits.channels_max channels"));
     }
     id = table.create(name, hash);
-    if (options_of(name).recoverable) {
+    const ChannelOptions options = options_of(name);
+    presence.channel_made(name, options);
+    if (options.recoverable) {
       if (++channels_made == kEphemeral) ++channels_made;
       table.at(id).user = channels_made;
     }
@@ -166,6 +171,7 @@ void Core::Impl::answer_watch(ChannelId id, const Waiting& watch, TimePoint now)
     return store->watch(log_of(id), table.at(id).name, now);
   }
   if (!watch.admitted) table.admit(watch.peer, watch.alias, id);
+  presence.watched(watch.peer, watch.alias, table.at(id).name);
   bus::HeadNotice notice;
   notice.alias = watch.alias;
   notice.answer = true;
@@ -187,6 +193,7 @@ void Core::Impl::on_head(LogId log, const Result<Head>& head) {
       continue;
     }
     if (!watch.admitted) table.admit(watch.peer, watch.alias, id);
+    presence.watched(watch.peer, watch.alias, table.at(id).name);
     bus::HeadNotice notice;
     notice.alias = watch.alias;
     notice.answer = true;
@@ -255,6 +262,7 @@ void Core::Impl::unwatch(PeerId peer, bus::Alias alias, TimePoint now) {
                   [&](const Waiting& watch) { return watch.peer == peer && watch.alias == alias; });
     if (found->second.empty()) waiting.erase(found);
   }
+  presence.unwatched(peer, alias, table.at(id).name);
   if (table.idle(id)) {
     if (table.at(id).user != kEphemeral) {
       store->unwatch(log_of(id), now);
@@ -352,8 +360,36 @@ void Core::stop() {
   impl_->store->stop();
 }
 
+void Core::adopt_peer(PeerId peer, std::uint64_t incarnation, TimePoint now) {
+  impl_->presence.attach(peer, incarnation, now);
+}
+void Core::enter(PeerId peer, bus::Alias alias, const bus::Member& member) {
+  const auto id = impl_->table.watched(peer, alias);
+  if (id == InterestTable::kNone) return;
+  const std::string& name = impl_->table.at(id).name;
+  impl_->presence.enter(peer, alias, name, impl_->options_of(name).presence, member);
+}
+void Core::leave(PeerId peer, bus::Alias alias, std::string_view session) {
+  const auto id = impl_->table.watched(peer, alias);
+  if (id != InterestTable::kNone) impl_->presence.leave(peer, impl_->table.at(id).name, session);
+}
+void Core::presence(PeerId peer, const bus::PresenceRequest& request) {
+  impl_->presence.answer(peer, request, impl_->options_of(request.channel).presence);
+}
+bus::PresenceAnswer Core::look_at_presence(const bus::PresenceRequest& request) {
+  return impl_->presence.look(request, impl_->options_of(request.channel).presence);
+}
+void Core::start_quiet(TimePoint now) {
+  impl_->presence.start_quiet(now);
+}
+bool Core::expire(TimePoint now) {
+  impl_->latest = now;
+  return impl_->presence.expire(now);
+}
+
 bool Core::drop_peer(PeerId peer) {
   impl_->store->drop_peer(peer);
+  impl_->presence.detach(peer, impl_->latest);
   InterestTable::Watch watch;
   for (std::size_t i = 0; i < kDropsPerCall; ++i) {
     if (!impl_->table.last_watch(peer, watch)) return false;

@@ -21,6 +21,14 @@ void CoreProbe::collect(runtime::MetricSink& sink) const {
   gauge("peal_core_watches", "Watches of all peers", watches_);
   gauge("peal_core_logs", "Recoverable channels with a log", logs_);
   gauge("peal_core_log_bytes", "Bytes that the logs hold", log_bytes_);
+  gauge("peal_core_presence_members", "Sessions that are in a channel's presence", members_);
+  gauge("peal_core_presence_channels", "Channels with somebody in their presence",
+        presence_channels_);
+  counter("peal_core_presence_refused_total", "Sessions that were not entered", members_refused_);
+  counter("peal_core_presence_events_total", "Joins, leaves and the like told to peers",
+          presence_events_);
+  counter("peal_core_occupancy_events_total", "Occupied, vacated and reset told",
+          occupancy_events_);
 
   const auto codes = error_code_table();
   assert(codes.size() <= refused_.size());

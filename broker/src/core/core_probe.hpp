@@ -18,6 +18,13 @@ class CoreProbe final : public runtime::Probe {
   void delivered(std::size_t targets) { deliveries_.add(targets); }
   void duplicate_found() { duplicates_.add(); }
   void refused(ErrorCode code) { refused_[static_cast<std::size_t>(code)].add(); }
+  void members_changed(std::size_t members, std::size_t channels) {
+    members_.set(members);
+    presence_channels_.set(channels);
+  }
+  void member_refused() { members_refused_.add(); }
+  void presence_told() { presence_events_.add(); }
+  void occupancy_told() { occupancy_events_.add(); }
   void page_read() { pages_.add(); }
   void interest_changed(std::size_t channels, std::size_t watches) {
     channels_.set(channels);
@@ -35,6 +42,8 @@ class CoreProbe final : public runtime::Probe {
   static constexpr std::size_t kCodes = 64;
   runtime::Counter publications_, publication_bytes_, deliveries_, duplicates_, pages_;
   runtime::Counter channels_, watches_, logs_, log_bytes_, epochs_ended_;
+  runtime::Counter members_, presence_channels_, members_refused_;
+  runtime::Counter presence_events_, occupancy_events_;
   std::array<runtime::Counter, kCodes> refused_;
 };
 

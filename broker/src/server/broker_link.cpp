@@ -17,6 +17,10 @@ std::size_t weight(const std::optional<Error>& error) {
   return kOperationBytes + (error ? error->message.size() : 0);
 }
 
+std::size_t weight(const bus::Member& member) {
+  return kOperationBytes + member.session.size() + member.user.size() + member.data.size();
+}
+
 }  // namespace
 
 BrokerLink::Delivered BrokerLink::deliver(std::uint64_t fan_out, bus::Alias alias,
@@ -61,7 +65,29 @@ void BrokerLink::page(const bus::Page& page) {
   sender_.write(LinkClass::history, bytes).page(page);
 }
 
+void BrokerLink::presence(const bus::PresenceAnswer& answer) {
+  if (link_.version() < wire::kVersionPresence) return;
+  std::size_t bytes = weight(answer.error);
+  for (const bus::Member& member : answer.members)
+    bytes += weight(member);
+  sender_.write(LinkClass::control, bytes).presence_answer(answer);
+}
+
+void BrokerLink::presence_event(const bus::PresenceEvent& event) {
+  if (link_.version() < wire::kVersionPresence) return;
+  if (!link_.has_credit(LinkClass::live)) {
+    presence_behind_.insert_or_assign(event.alias.index, event.alias);
+    return;
+  }
+  sender_.write(LinkClass::live, weight(event.member)).presence_event(event);
+}
+
 void BrokerLink::announce_behind() {
+  while (!presence_behind_.empty() && link_.has_credit(LinkClass::live)) {
+    const bus::Alias alias = presence_behind_.begin()->second;
+    presence_behind_.erase(presence_behind_.begin());
+    presence_event({alias, bus::PresenceEvent::What::changed, {}});
+  }
   while (!behind_.empty() && link_.has_credit(LinkClass::live) &&
          link_.has_credit(LinkClass::control)) {
     head(behind_.begin()->second);

@@ -50,6 +50,8 @@ class BrokerLink final : public bus::MessageSink {
   void head(const bus::HeadNotice& notice);
   void published(const bus::Published& outcome);
   void page(const bus::Page& page);
+  void presence(const bus::PresenceAnswer& answer);
+  void presence_event(const bus::PresenceEvent& event);
   /// Tells of the channels that were left behind, when there is credit again.
   void announce_behind();
 
@@ -76,6 +78,8 @@ class BrokerLink final : public bus::MessageSink {
   std::uint64_t last_fan_out_ = 0;
   std::uint64_t last_batch_ = 0;
   std::unordered_map<std::uint32_t, bus::HeadNotice> behind_;  ///< by alias index
+  /// Channels whose joins and leaves were not told: they are to be asked for again. By alias index.
+  std::unordered_map<std::uint32_t, bus::Alias> presence_behind_;
 };
 
 }  // namespace peal::broker

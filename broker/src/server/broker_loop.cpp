@@ -114,6 +114,7 @@ void BrokerLoop::turn(bus::LinkTime now) {
     if (more_) break;
   }
   router_.end_turn();
+  more_ = more_ || router_.busy();
   links_ = router_.linked();
   hear_failures(now);
 }

@@ -76,6 +76,55 @@ std::string channels_json(const Core& core, const ListCommand& command) {
   return json + "}";
 }
 
+struct PresenceCommand {
+  std::string channel;
+  std::string after;
+  std::size_t limit = 100;
+};
+
+Result<PresenceCommand> read_presence_command(JsonReader& reader, std::string_view payload) {
+  PresenceCommand command;
+  const auto fields = reader.fields(payload);
+  if (!fields) return fields.error();
+  for (const JsonField& field : **fields) {
+    if (field.key == "limit") {
+      const auto limit = JsonReader::as_uint(field.raw);
+      if (!limit) return fail(ErrorCode::command_invalid, "limit is a whole number");
+      command.limit = static_cast<std::size_t>(*limit);
+    } else if (field.key == "after" || field.key == "channel") {
+      auto text = JsonReader::as_string(field.raw);
+      if (!text) return fail(ErrorCode::command_invalid, std::string(field.key) + " is a string");
+      (field.key == "after" ? command.after : command.channel) = std::move(*text);
+    }
+  }
+  if (command.channel.empty()) {
+    return fail(ErrorCode::command_invalid, "presence needs the field channel");
+  }
+  return command;
+}
+
+std::string presence_json(const bus::PresenceAnswer& answer) {
+  std::string json = "{\"members\":[";
+  for (const bus::Member& member : answer.members) {
+    json += json.back() == '[' ? "{\"session\":" : ",{\"session\":";
+    append_json_string(json, member.session);
+    if (!member.user.empty()) append_json_string(json += ",\"user\":", member.user);
+    if (!member.data.empty()) (json += ",\"data\":") += member.data;
+    json += '}';
+  }
+  json += "],\"count\":" + std::to_string(answer.sessions) +
+          ",\"users\":" + std::to_string(answer.users);
+  if (answer.more) append_json_string(json += ",\"next\":", answer.members.back().session);
+  return json + '}';
+}
+
+void show_presence(Router& router, const PresenceCommand& command, const ControlReply& reply) {
+  const auto answer =
+      router.core().look_at_presence({0, command.channel, command.after, command.limit});
+  if (answer.error) return reply.error(*answer.error);
+  reply.result(presence_json(answer));
+}
+
 std::string links_json(const Router& router) {
   std::string list;
   router.each_link([&](const Router::LinkInfo& link) {
@@ -162,6 +211,13 @@ void add_control_handlers(runtime::ControlServer& control, BrokerLoop& loop,
     if (!command) return reply.error(command.error());
     loop.post([command = std::move(*command), reply](Router& router) {
       reply.result(channels_json(router.core(), command));
+    });
+  });
+  control.handle("presence", [&loop, reader](std::string_view payload, const ControlReply& reply) {
+    auto command = read_presence_command(*reader, payload);
+    if (!command) return reply.error(command.error());
+    loop.post([command = std::move(*command), reply](Router& router) {
+      show_presence(router, command, reply);
     });
   });
   control.handle("links", [&loop](std::string_view, const ControlReply& reply) {

@@ -1,6 +1,7 @@
 #include "server/router.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace peal::broker {
 namespace {
@@ -34,6 +35,7 @@ Router::~Router() = default;
 
 void Router::begin_turn(bus::LinkTime now) {
   now_ = now;
+  if (!std::exchange(begun_, true)) core_.start_quiet(now);
   for (const auto& [key, link] : links_)
     link->link().on_turn(now);
   end_links();
@@ -122,6 +124,7 @@ void Router::welcome(BrokerLink& link) {
   link.sender().hello(now_);
   probe_.linked();
   const wire::Hello& peer = link.link().peer();
+  core_.adopt_peer(link.peer(), peer.incarnation, now_);
   logger_.info("linked with a peer", {{"peer", peer.node}, {"version", link.link().version()}});
   if (peer.message_bytes_max < config_.limits.message_bytes_max) {
     logger_.warn("a peer takes smaller messages than this broker: it will miss the larger ones",
@@ -140,6 +143,8 @@ void Router::welcome(BrokerLink& link) {
 }
 
 void Router::end_turn() {
+  busy_ = core_.expire(now_);
+  publish_occupancy();
   for (const auto& [key, link] : links_) {
     if (link->link().state() == bus::PeerLink::State::ended) continue;
     carry_out_waiting(*link);
@@ -272,6 +277,24 @@ void Router::on_read(const bus::ReadRequest& request) {
   current_->page(page);
 }
 
+void Router::on_enter(bus::Alias alias, const bus::Member& member) {
+  const bool wrong =
+      !member.data.empty() &&
+      (member.data.size() > config_.limits.presence_data_bytes_max ||
+       (config_.check_json && !json_.validate(member.data, config_.limits.json_depth_max)));
+  if (!wrong) return core_.enter(current_->peer(), alias, member);
+  probe_.message_invalid();
+  current_->presence_event({alias, bus::PresenceEvent::What::refused, {member.session, {}, {}}});
+}
+
+void Router::on_leave(bus::Alias alias, std::string_view session) {
+  core_.leave(current_->peer(), alias, session);
+}
+
+void Router::on_presence(const bus::PresenceRequest& request) {
+  core_.presence(current_->peer(), request);
+}
+
 void Router::deliver(std::span<const Target> targets, const Epoch& epoch,
                      const PublicationView& publication) {
   ++fan_out_;
@@ -314,6 +337,29 @@ void Router::page(PeerId peer, const bus::Page& page) {
   const LocalPage done = std::move(found->second);
   local_reads_.erase(found);
   done(page);
+}
+
+void Router::presence(PeerId peer, const bus::PresenceAnswer& answer) {
+  if (BrokerLink* const link = at(peer)) link->presence(answer);
+}
+
+void Router::presence_event(PeerId peer, const bus::PresenceEvent& event) {
+  if (BrokerLink* const link = at(peer)) link->presence_event(event);
+}
+
+void Router::occupancy(Occupancy what, std::string_view channel) {
+  occupancy_.push_back(occupancy_json(what, channel));
+}
+
+// Not from within the core.
+void Router::publish_occupancy() {
+  for (const std::string& json : occupancy_) {
+    bus::PublishRequest request;
+    request.channel = kOccupancyChannel;
+    request.publication.payload = json;
+    core_.publish(kLocalPeer, request, now_);
+  }
+  occupancy_.clear();
 }
 
 }  // namespace peal::broker

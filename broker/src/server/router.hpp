@@ -59,7 +59,9 @@ class Router final : private CoreOut, private wire::OperationSink {
   void close(const Error& why);
 
   const Core& core() const { return core_; }
+  Core& core() { return core_; }
   std::size_t linked() const { return linked_; }
+  bool busy() const { return busy_; }  ///< the next turn should come soon
   struct LinkInfo {
     const wire::Hello& peer;
     std::uint32_t version;
@@ -75,6 +77,7 @@ class Router final : private CoreOut, private wire::OperationSink {
   void carry_out_waiting(BrokerLink& link);
   void welcome(BrokerLink& link);
   void end_links();
+  void publish_occupancy();
   void refuse(std::string_view key, const Error& why);
   BrokerLink* at(PeerId peer) { return peer < peers_.size() ? peers_[peer] : nullptr; }
   PeerId new_peer();
@@ -86,6 +89,9 @@ class Router final : private CoreOut, private wire::OperationSink {
   void head(PeerId peer, const bus::HeadNotice& notice) override;
   void published(PeerId peer, const bus::Published& outcome) override;
   void page(PeerId peer, const bus::Page& page) override;
+  void presence(PeerId peer, const bus::PresenceAnswer& answer) override;
+  void presence_event(PeerId peer, const bus::PresenceEvent& event) override;
+  void occupancy(Occupancy what, std::string_view channel) override;
 
   // OperationSink: the operations of the link being carried out.
   void on_watch(bus::Alias alias, std::string_view channel) override;
@@ -96,6 +102,11 @@ class Router final : private CoreOut, private wire::OperationSink {
   void on_head(const bus::HeadNotice&) override {}
   void on_published(const bus::Published&) override {}
   void on_page(const bus::Page&) override {}
+  void on_enter(bus::Alias alias, const bus::Member& member) override;
+  void on_leave(bus::Alias alias, std::string_view session) override;
+  void on_presence(const bus::PresenceRequest& request) override;
+  void on_presence_answer(const bus::PresenceAnswer&) override {}
+  void on_presence_event(const bus::PresenceEvent&) override {}
 
   const RouterConfig config_;
   Transport& out_;
@@ -108,8 +119,11 @@ class Router final : private CoreOut, private wire::OperationSink {
   Links links_;
   std::vector<BrokerLink*> peers_;  ///< by PeerId; null: free, local or being dropped
   std::vector<PeerId> free_peers_;
-  std::vector<PeerId> dropping_;  ///< whose interest is being taken out of the core
+  std::vector<PeerId> dropping_;        ///< whose interest is being taken out of the core
+  std::vector<std::string> occupancy_;  ///< to be published at the end of the turn
   BrokerLink* current_ = nullptr;
+  bool begun_ = false;
+  bool busy_ = false;
   std::size_t linked_ = 0;
   std::uint64_t fan_out_ = 0;
   bus::LinkTime now_{};

@@ -24,8 +24,7 @@ void CommandFace::serve(const Request& request, Call call) {
     case Action::history:
       return history(command_, std::move(call));
     case Action::presence:
-      return desk_.refuse(call,
-                          fail(ErrorCode::action_unknown, "this action is not available yet"));
+      return presence(command_, std::move(call));
   }
 }
 
@@ -45,6 +44,23 @@ void CommandFace::history(const Command& command, Call call) {
                 json_.encode_reply(body, id, HistoryResult{&page});
                 desk_.answer(*waiting, json_response(std::move(body)));
               });
+}
+
+void CommandFace::presence(const Command& command, Call call) {
+  bus::PresenceRequest request;
+  request.channel = command.channel;
+  request.after = command.after;
+  request.limit = command.limit;
+  Engine& engine = call.exchange.engine();
+  const auto principal = call.principal;
+  const auto waiting = std::make_shared<Call>(std::move(call));
+  engine.presence(principal, request,
+                  [this, waiting, id = command.id.value_or(0)](const bus::PresenceAnswer& answer) {
+                    if (answer.error) return desk_.refuse(*waiting, *answer.error);
+                    std::string body;
+                    json_.encode_reply(body, id, PresenceResult(answer));
+                    desk_.answer(*waiting, json_response(std::move(body)));
+                  });
 }
 
 void CommandFace::publish(const Command& command, Call call) {

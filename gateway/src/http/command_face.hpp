@@ -18,6 +18,7 @@ class CommandFace {
  private:
   void publish(const Command& command, Call call);
   void history(const Command& command, Call call);
+  void presence(const Command& command, Call call);
 
   Desk& desk_;
   JsonProtocol json_;

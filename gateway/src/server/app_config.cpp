@@ -58,7 +58,7 @@ Result<std::vector<ChannelRule>> channel_rules(const AppConfig& config) {
   for (const std::string& pattern : config.allow) {
     ChannelRule rule;
     rule.pattern = pattern;
-    rule.subscribe = rule.publish = "anyone";
+    rule.subscribe = rule.publish = rule.presence = "anyone";
     rules.push_back(std::move(rule));
   }
   return rules;
@@ -110,7 +110,8 @@ void describe(runtime::ConfigSchema& schema, AppConfig& config) {
       },
       "who may do what on which channels");
   schema.flag("allow", config.allow,
-              "a pattern on which anyone may subscribe and publish; for trying things out");
+              "a pattern on which anyone may subscribe, publish and see who is there; for trying "
+              "things out");
   schema.table("keys", gateway.keys, "keys for key:NAME, shown as bearer or connect token",
                runtime::ConfigSchema::Visibility::secret);
   runtime::describe(schema, gateway.limits);

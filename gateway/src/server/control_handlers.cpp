@@ -76,6 +76,14 @@ std::string page_json(std::string_view member, const std::string& items, std::st
   return json + '}';
 }
 
+/// What stands behind "result" in a reply of the client protocol.
+std::string result_json(const Limits& limits, const ReplyBody& body) {
+  constexpr std::string_view kOpen = R"({"result":)";
+  std::string text;
+  JsonProtocol(limits).encode_reply(text, 0, body);
+  return text.substr(kOpen.size(), text.size() - kOpen.size() - 1);
+}
+
 std::string session_json(const SessionInfo& session) {
   std::string json = "{";
   append_text(json, "session", session.id);
@@ -108,6 +116,23 @@ void list_sessions(Gateway& gateway, std::string_view json, const ControlReply& 
     }
     reply.result(page_json("sessions", items, page.next));
   });
+}
+
+/// Answers like the WebSocket action does.
+void list_presence(Gateway& gateway, std::string_view json, const ControlReply& reply) {
+  Payload payload(json, reply);
+  auto channel = payload.text("channel");
+  auto after = payload.text("after");
+  const auto limit = payload.number("limit");
+  if (!payload.ok()) return;
+  if (!channel) {
+    return reply.error(fail(ErrorCode::command_invalid, "presence needs the field channel"));
+  }
+  gateway.presence(std::move(*channel), after.value_or(""), limit.value_or(kPageDefault),
+                   [reply, limits = gateway.limits()](const bus::PresenceAnswer& answer) {
+                     if (answer.error) return reply.error(*answer.error);
+                     reply.result(result_json(limits, PresenceResult(answer)));
+                   });
 }
 
 void list_channels(Gateway& gateway, std::string_view json, const ControlReply& reply) {
@@ -239,6 +264,9 @@ void add_control_handlers(runtime::ControlServer& control, Gateway& gateway,
   });
   control.handle("channels", [&gateway](std::string_view payload, const ControlReply& reply) {
     list_channels(gateway, payload, reply);
+  });
+  control.handle("presence", [&gateway](std::string_view payload, const ControlReply& reply) {
+    list_presence(gateway, payload, reply);
   });
   control.handle("disconnect", [&gateway](std::string_view payload, const ControlReply& reply) {
     disconnect(gateway, payload, reply);

@@ -248,6 +248,11 @@ void Gateway::disconnect(std::string session_id, CloseCode code, std::string rea
   impl_->shards->disconnect(std::move(session_id), code, std::move(reason), std::move(then));
 }
 
+void Gateway::presence(std::string channel, std::string after, std::size_t limit,
+                       std::function<void(const bus::PresenceAnswer&)> then) {
+  impl_->shards->presence(std::move(channel), std::move(after), limit, std::move(then));
+}
+
 void Gateway::channels(std::string after, std::string prefix, std::size_t limit,
                        std::function<void(ChannelPage)> then) {
   impl_->shards->channels(std::move(after), std::move(prefix), limit, std::move(then));

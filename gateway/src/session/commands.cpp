@@ -120,7 +120,7 @@ void Sessions::execute(Connection& connection, const Command& command) {
     case Action::history:
       return history(connection, command);
     case Action::presence:
-      return fail_command(connection, command.id, not_available("presence"));
+      return list_presence(connection, command);
     case Action::refresh:
       return fail_command(connection, command.id, not_available("refresh"));
   }
@@ -161,27 +161,36 @@ void Sessions::subscribe(Connection& connection, const Command& command) {
   const auto refuse = [&](const Error& error) {
     fail_command(connection, command.id, error, command.channel);
   };
-  if (command.presence) return refuse(not_available("presence"));
   if (!command.filter.empty()) return refuse(not_available("filter"));
   if (auto error = config_.rules->may_subscribe(*connection.principal, command.channel))
     return refuse(*error);
+  if (auto error = presence_refusal(connection, command)) return refuse(*error);
+  std::optional<std::string_view> presence;
+  if (command.presence) presence = command.data;
   const Since since = since_of(command);
-  if (!config_.hooks.subscribe) return join(connection, command.channel, command.id, since);
+  if (!config_.hooks.subscribe)
+    return join(connection, command.channel, command.id, since, presence);
   SubscribeQuestion question{connection.principal, ref(connection), std::string(command.channel)};
   ask_for(
       connection, command.id, command.channel,
       [&](HookCompletion completion) { config_.hooks.subscribe(question, std::move(completion)); },
-      [this, channel = std::string(command.channel), id = command.id, since](
+      [this, channel = std::string(command.channel), id = command.id, since,
+       has_presence = command.presence, data = std::string(command.data)](
           Connection& session, const std::shared_ptr<const Principal>&) {
-        join(session, channel, id, since);
+        std::optional<std::string_view> its_presence;
+        if (has_presence) its_presence = data;
+        join(session, channel, id, since, its_presence);
       });
 }
 
 void Sessions::join(Connection& connection, std::string_view channel,
-                    std::optional<std::uint64_t> id, const Since& since) {
+                    std::optional<std::uint64_t> id, const Since& since,
+                    const std::optional<std::string_view>& presence) {
   const std::uint32_t known = hub_.find(channel);
-  if (known != Hub::kNone && Hub::slot_of(connection, known) != Hub::kNone)
+  if (known != Hub::kNone && Hub::slot_of(connection, known) != Hub::kNone) {
+    if (presence) rooms_.add(connection, known, hub_.alias(known), channel, *presence);
     return subscribed(connection, known, id, since);
+  }
   if (!bus_state_.linked)
     return fail_command(connection, id,
                         fail(ErrorCode::broker_unavailable, "no broker can be reached"), channel);
@@ -191,6 +200,7 @@ void Sessions::join(Connection& connection, std::string_view channel,
                              "the session has limits.subscriptions_max subscriptions"),
                         channel);
   const std::uint32_t number = hub_.join(connection, channel);
+  if (presence) rooms_.add(connection, number, hub_.alias(number), channel, *presence);
   if (hub_.live(number)) return subscribed(connection, number, id, since);
   ++connection.unanswered;
   ++connection.subscribes_waiting;
@@ -238,6 +248,7 @@ void Sessions::tell_subscribed(Connection& connection, std::uint32_t channel,
   } else if (result.recovered == false && result.position) {
     hub_.push(connection, channel, ResetPush{result.channel, *result.position});
   }
+  rooms_.start(connection, channel);
 }
 
 void Sessions::on_recovered(Connection& connection, const Recovered& recovered) {

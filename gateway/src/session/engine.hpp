@@ -20,6 +20,9 @@ using PublishDone = std::function<void(const bus::Published&)>;
 /// call returns (a refusal).
 using PageDone = std::function<void(const bus::Page&)>;
 
+/// The same, for who is there.
+using PresenceDone = std::function<void(const bus::PresenceAnswer&)>;
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -40,6 +43,12 @@ class Engine {
   virtual FollowId follow(const std::shared_ptr<const Principal>& principal,
                           std::string_view channel, Follower& follower) = 0;
   virtual void unfollow(FollowId id) = 0;
+  /// Who is in a channel, for whoever the rules let see it. `request` is copied; its id is not
+  /// used. At most limits.presence_page_max members.
+  virtual void presence(const std::shared_ptr<const Principal>& principal,
+                        const bus::PresenceRequest& request, PresenceDone done) = 0;
+  /// From control or the embedding application: rules don't apply.
+  virtual void presence_trusted(const bus::PresenceRequest& request, PresenceDone done) = 0;
   virtual const bus::BusState& bus_state() const = 0;
 };
 

@@ -58,6 +58,9 @@ void GatewayProbe::collect(runtime::MetricSink& sink) const {
   counter("peal_recovery_pages_total", "Pages given to sessions that catch up", pages_given_);
   counter("peal_recoveries_lost_total", "Sessions that were told that their past is gone",
           recoveries_lost_);
+  gauge("peal_presence_listeners", "Sessions' subscriptions with presence", listeners_);
+  counter("peal_presence_pushes_total", "Sets, joins and leaves queued for sessions",
+          presence_pushes_);
   const double flushes = static_cast<double>(flushes_.value());
   const double messages = static_cast<double>(messages_sent_.value());
   sink.gauge("peal_messages_per_flush", "Publications per sending system call, since the start",

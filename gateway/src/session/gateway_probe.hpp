@@ -42,6 +42,8 @@ class GatewayProbe final : public runtime::Probe {
   void recovery_count_changed(std::size_t now) { recoveries_.set(now); }
   void page_given() { pages_given_.add(); }
   void recovery_lost() { recoveries_lost_.add(); }
+  void listener_count_changed(std::size_t now) { listeners_.set(now); }
+  void presence_pushed(std::uint64_t pushes) { presence_pushes_.add(pushes); }
   void sent(const OutletCounts& counts);
 
   std::uint64_t reads() const { return reads_.value(); }
@@ -70,6 +72,7 @@ class GatewayProbe final : public runtime::Probe {
       sessions_total_;
   Counter subscriptions_, channels_, encodes_, deliveries_, http_requests_, turns_, repairs_,
       resets_, reads_, reads_shared_, recoveries_, pages_given_, recoveries_lost_;
+  Counter listeners_, presence_pushes_;
   Counter flushes_, frames_, messages_sent_, bytes_sent_, blocked_, dropped_;
   std::array<Counter, kActions> commands_;
   std::array<Counter, 2> slow_;

@@ -93,6 +93,7 @@ std::uint32_t Hub::slot_of(Connection& connection, std::uint32_t channel) {
 void Hub::leave(Connection& connection, std::uint32_t slot) {
   const Subscription subscription = connection.subscriptions[slot];
   Channel& channel = *channels_[subscription.channel];
+  owner_.on_left(connection, subscription.channel);
   if (subscription.aside()) {
     take_from_aside(channel, subscription.recovery());
   } else {

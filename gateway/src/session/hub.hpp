@@ -52,6 +52,8 @@ class HubOwner {
   /// `error` null: they are subscribed, and nothing of the channel has gone out to them yet.
   virtual void on_watch_answered(std::uint32_t channel, std::span<const WaitingSubscribe> waiting,
                                  const Error* error) = 0;
+  /// A session is no member of the channel any more.
+  virtual void on_left(const Connection& connection, std::uint32_t channel) = 0;
   /// A session that can't ask again by itself (a stream) lost a channel for now.
   virtual void on_channel_lost(Connection& connection) = 0;
   /// What a subscribe with `since` came to; nothing of the channel has gone out to it before.
@@ -105,6 +107,7 @@ class Hub final : private RecoveryHost {
   /// framing has such lines.
   void append_id(Connection& connection, std::uint32_t channel, const Position& position);
   std::string_view name(std::uint32_t channel) const override { return channels_[channel]->name; }
+  bus::Alias alias(std::uint32_t channel) const { return alias_of(*channels_[channel]); }
 
   /// Sets the session aside until it has caught up; the owner hears of the result. The channel is
   /// live and recoverable. Whoever was recovering in that slot starts anew.

@@ -197,6 +197,7 @@ JsonProtocol::Failure JsonProtocol::decode_subscription_field(const JsonField& f
   if (field.key == "channel") return decode_channel(field, command.channel);
   if (command.action == Action::subscribe) {
     if (field.key == "presence") return read_bool(field, command.presence);
+    if (field.key == "data") command.data = field.raw;
     if (field.key == "filter") command.filter = field.raw;
   }
   if (command.action == Action::history) {
@@ -205,6 +206,18 @@ JsonProtocol::Failure JsonProtocol::decode_subscription_field(const JsonField& f
       const auto limit = JsonReader::as_uint(field.raw);
       if (!limit || *limit == 0) return wrong("limit", "a positive integer");
       command.limit = static_cast<std::size_t>(*limit);
+    }
+  }
+  if (command.action == Action::presence) {
+    if (field.key == "limit") {
+      const auto limit = JsonReader::as_uint(field.raw);
+      if (!limit) return wrong("limit", "a whole number");
+      command.limit = static_cast<std::size_t>(*limit);
+    }
+    if (field.key == "after") {
+      const auto after = string(field.raw);
+      if (!after) return wrong("after", "a string");
+      command.after = *after;
     }
   }
   const bool positioned = command.action == Action::subscribe || command.action == Action::history;

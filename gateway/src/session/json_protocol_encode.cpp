@@ -121,6 +121,37 @@ void append_subscribed(std::string& out, const SubscribeResult& result) {
   out += '}';
 }
 
+/// {"session":…,"user"?:…,"data"?:…}
+void append_member(std::string& out, const bus::Member& member) {
+  out += R"({"session":)";
+  append_json_text(out, member.session);
+  if (!member.user.empty()) {
+    out += R"(,"user":)";
+    append_json_text(out, member.user);
+  }
+  if (!member.data.empty()) {
+    out += R"(,"data":)";
+    out += member.data;
+  }
+  out += '}';
+}
+
+/// "members":[…],"count":…,"users":…,"next"?:…
+void append_presence(std::string& out, const PresenceResult& set) {
+  out += R"("members":[)";
+  for (std::size_t i = 0; i < set.members.size(); ++i) {
+    if (i != 0) out += ',';
+    append_member(out, set.members[i]);
+  }
+  out += R"(],"count":)";
+  append_number(out, set.sessions);
+  out += R"(,"users":)";
+  append_number(out, set.users);
+  if (set.next.empty()) return;
+  out += R"(,"next":)";
+  append_json_text(out, set.next);
+}
+
 /// Writes `"result":…` or `"error":{…}`.
 struct ReplyWriter {
   std::string& out;
@@ -183,6 +214,11 @@ struct ReplyWriter {
     }
     out += '}';
   }
+  void operator()(const PresenceResult& result) const {
+    out += R"("result":{)";
+    append_presence(out, result);
+    out += '}';
+  }
   void operator()(const PingResult&) const { out += R"("result":{})"; }
   void operator()(const Error& error) const {
     out += R"("error":{)";
@@ -239,6 +275,18 @@ struct PushWriter {
     open("unsubscribed", push.channel);
     out += ',';
     append_error_members(out, *push.error);
+    out += '}';
+  }
+  void operator()(const PresencePush& push) const {
+    open("presence", push.channel);
+    out += ',';
+    append_presence(out, push.set);
+    out += '}';
+  }
+  void operator()(const MemberPush& push) const {
+    open(push.joined ? "join" : "leave", push.channel);
+    out += R"(,"member":)";
+    append_member(out, push.member);
     out += '}';
   }
   void operator()(const HeartbeatPush&) const { out += R"({"event":"heartbeat"})"; }

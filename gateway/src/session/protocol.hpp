@@ -42,8 +42,10 @@ struct Command {
   std::optional<Position> since;
   enum class SinceWord : std::uint8_t { none, start, state } since_word = SinceWord::none;
   bool presence = false;    ///< subscribe
+  std::string_view data;    ///< subscribe with presence; raw JSON, or empty
+  std::string_view after;   ///< presence; a session
   std::string_view filter;  ///< subscribe; raw JSON
-  std::size_t limit = 100;  ///< history
+  std::size_t limit = 100;  ///< history, presence
   bool reverse = false;     ///< history
   std::string_view token;   ///< connect, refresh
   bool heartbeat = false;   ///< connect
@@ -90,9 +92,22 @@ struct PublishResult {
 struct HistoryResult {
   const bus::Page* page = nullptr;
 };
+/// A page of who is in a channel, and how many they are.
+struct PresenceResult {
+  PresenceResult(std::span<const bus::Member> its_members, std::uint64_t its_sessions,
+                 std::uint64_t its_users, std::string_view its_next)
+      : members(its_members), sessions(its_sessions), users(its_users), next(its_next) {}
+  explicit PresenceResult(const bus::PresenceAnswer& answer)
+      : PresenceResult(answer.members, answer.sessions, answer.users,
+                       answer.more ? answer.members.back().session : std::string_view()) {}
+  std::span<const bus::Member> members;
+  std::uint64_t sessions = 0;
+  std::uint64_t users = 0;
+  std::string_view next;  ///< empty: these are all
+};
 struct PingResult {};
 using ReplyBody = std::variant<ConnectResult, SubscribeResult, UnsubscribeResult, PublishResult,
-                               HistoryResult, PingResult, Error>;
+                               HistoryResult, PresenceResult, PingResult, Error>;
 
 /// The subscribe result of a session that sends no commands (SSE).
 struct SubscribedPush {
@@ -119,6 +134,16 @@ struct UnsubscribedPush {
   std::string_view channel;
   const Error* error;
 };
+/// Who is in the channel now: whatever was told before is replaced.
+struct PresencePush {
+  std::string_view channel;
+  PresenceResult set;
+};
+struct MemberPush {
+  std::string_view channel;
+  bool joined;
+  bus::Member member;
+};
 struct HeartbeatPush {};
 struct ErrorPush {
   const Error* error;
@@ -129,7 +154,7 @@ struct ClosedPush {
   std::string_view reason;
 };
 using Push = std::variant<SubscribedPush, MessagePush, PositionPush, ResetPush, UnsubscribedPush,
-                          HeartbeatPush, ErrorPush, ClosedPush>;
+                          PresencePush, MemberPush, HeartbeatPush, ErrorPush, ClosedPush>;
 
 /// Where a session stands in the push's channel once it has read it; none: where it stood before.
 std::optional<Position> position_after(const Push& push);

@@ -92,6 +92,7 @@ void Sessions::end() {
     settle(asked, outcome);
   }
   reads_.end(fail(ErrorCode::draining, "the gateway stopped meanwhile"));
+  end_presences();
 }
 
 void Sessions::settle(Asked& asked, const bus::Published& outcome) {

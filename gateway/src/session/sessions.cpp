@@ -16,6 +16,8 @@ Sessions::Sessions(const ShardConfig& config, Connections& connections, Encoder&
       encoder_(encoder),
       probe_(probe),
       host_(std::move(host)),
+      rooms_(connections.table(), connections.outlet(), encoder, probe, config.limits,
+             [this](const Connection& connection) { return id_of(connection); }),
       hub_(connections.table(), connections.outlet(), encoder, probe, *config.rules, config.limits,
            *this),
       reads_(probe),
@@ -31,6 +33,7 @@ void Sessions::attach(bus::BusPort& port) {
   port_ = &port;
   hub_.attach(port, shelf_);
   reads_.attach(port);
+  rooms_.attach(port);
 }
 
 void Sessions::tick(std::chrono::milliseconds now) {

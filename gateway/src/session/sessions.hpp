@@ -29,6 +29,7 @@
 #include "session/mailbox.hpp"
 #include "session/page_reads.hpp"
 #include "session/page_shelf.hpp"
+#include "session/presence_rooms.hpp"
 #include "session/shard.hpp"
 #include "session/stream_order.hpp"
 
@@ -55,6 +56,7 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   Hub& hub() { return hub_; }
   const Hub& hub() const { return hub_; }
   PageShelf& shelf() { return shelf_; }
+  PresenceRooms& rooms() { return rooms_; }
 
   // A connection's machine while it is a session.
   void opened(Connection& connection);
@@ -82,6 +84,7 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   void on_room(Connection& connection) { hub_.recoveries().on_room(connection); }
   /// What time does.
   void tick(std::chrono::milliseconds now);
+  void on_presence(const bus::PresenceAnswer& answer);
   void on_state(const bus::BusState& state);
 
   // Engine
@@ -94,11 +97,17 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   FollowId follow(const std::shared_ptr<const Principal>& principal, std::string_view channel,
                   Follower& follower) override;
   void unfollow(FollowId id) override { hub_.unfollow(id); }
+  void presence(const std::shared_ptr<const Principal>& principal,
+                const bus::PresenceRequest& request, PresenceDone done) override;
+  void presence_trusted(const bus::PresenceRequest& request, PresenceDone done) override;
   const bus::BusState& bus_state() const override { return bus_state_; }
 
   // HubOwner
   void on_watch_answered(std::uint32_t channel, std::span<const WaitingSubscribe> waiting,
                          const Error* error) override;
+  void on_left(const Connection& connection, std::uint32_t channel) override {
+    rooms_.remove(connection, channel);
+  }
   void on_channel_lost(Connection& connection) override;
   void on_recovered(Connection& connection, const Recovered& result) override;
   void on_recovery_failed(Connection& connection, std::string_view channel,
@@ -141,7 +150,7 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   void welcome(Connection& connection, std::optional<std::uint64_t> id, bool heartbeat);
   void subscribe(Connection& connection, const Command& command);
   void join(Connection& connection, std::string_view channel, std::optional<std::uint64_t> id,
-            const Since& since);
+            const Since& since, const std::optional<std::string_view>& presence);
   void subscribed(Connection& connection, std::uint32_t channel, std::optional<std::uint64_t> id,
                   const Since& since);
   void tell_subscribed(Connection& connection, std::uint32_t channel,
@@ -154,6 +163,10 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   std::optional<Error> refusal(const Principal& principal,
                                const bus::PublishRequest& request) const;
   void submit(const bus::PublishRequest& request, Asked asked);
+  /// Why a subscribe can't have the presence that it asks for.
+  std::optional<Error> presence_refusal(const Connection& connection, const Command& command) const;
+  void list_presence(Connection& connection, const Command& command);
+  void end_presences();
   void settle(Asked& asked, const bus::Published& outcome);
   void answered(Connection& connection);
 
@@ -186,12 +199,14 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   Encoder& encoder_;
   GatewayProbe& probe_;
   SessionHost host_;
+  PresenceRooms rooms_;
   Hub hub_;
   bus::BusPort* port_ = nullptr;
   bus::BusState bus_state_;
   Slab<Asked> asked_;
   PageReads reads_;
   PageShelf shelf_;
+  Slab<PresenceDone> presences_;
   std::unordered_map<std::uint64_t, Answer> hooks_;
   std::uint64_t next_hook_ = 1;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> doomed_;

@@ -101,6 +101,9 @@ class ShardSet {
   virtual void drain(std::chrono::milliseconds time, std::function<void()> then) = 0;
   /// From the application, control or ingest. Any thread; goes to a shard chosen by the channel.
   virtual void publish(std::string channel, Publication publication, PublishDone then) = 0;
+  /// Who is in a channel, for the same. Any thread; `then` on that shard's.
+  virtual void presence(std::string channel, std::string after, std::size_t limit,
+                        PresenceDone then) = 0;
   /// Ends now: joins the threads.
   virtual void stop() = 0;
 };

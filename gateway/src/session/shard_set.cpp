@@ -94,6 +94,17 @@ class Shards final : public ShardSet {
     if (!posted && then) then(stopped());
   }
 
+  void presence(std::string channel, std::string after, std::size_t limit,
+                PresenceDone then) override {
+    if (shards_.empty()) return then(nobody_answers());
+    ShardThread* thread = shards_[stable_hash(channel) % shards_.size()].get();
+    const bool posted =
+        thread->post([thread, channel = std::move(channel), after = std::move(after), limit, then] {
+          thread->engine().presence_trusted({0, channel, after, limit}, then);
+        });
+    if (!posted) then(nobody_answers());
+  }
+
   void stop() override {
     for (auto& shard : shards_)
       shard->stop();
@@ -105,6 +116,12 @@ class Shards final : public ShardSet {
     outcome.status = bus::Published::Status::refused;
     outcome.error = fail(ErrorCode::draining, "the gateway has stopped");
     return outcome;
+  }
+
+  static bus::PresenceAnswer nobody_answers() {
+    bus::PresenceAnswer answer;
+    answer.error = fail(ErrorCode::draining, "the gateway has stopped");
+    return answer;
   }
 
   /// Fills the page from this shard and goes on to the next one when there is room.

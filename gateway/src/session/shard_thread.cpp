@@ -214,6 +214,7 @@ void ShardThread::on_batch(std::span<const bus::Delivery> deliveries) {
   sessions_.hub().on_batch(deliveries);
 }
 void ShardThread::on_heads(std::span<const bus::HeadNotice> heads) {
+  sessions_.rooms().on_heads(heads);
   sessions_.hub().on_heads(heads);
 }
 void ShardThread::on_published(std::span<const bus::Published> outcomes) {
@@ -221,6 +222,12 @@ void ShardThread::on_published(std::span<const bus::Published> outcomes) {
 }
 void ShardThread::on_page(const bus::Page& page) {
   sessions_.on_page(page);
+}
+void ShardThread::on_presence(const bus::PresenceAnswer& answer) {
+  sessions_.on_presence(answer);
+}
+void ShardThread::on_presence_events(std::span<const bus::PresenceEvent> events) {
+  sessions_.rooms().on_events(events);
 }
 void ShardThread::on_state(const bus::BusState& state) {
   sessions_.on_state(state);

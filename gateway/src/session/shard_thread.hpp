@@ -88,6 +88,8 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   void on_heads(std::span<const bus::HeadNotice> heads) override;
   void on_published(std::span<const bus::Published> outcomes) override;
   void on_page(const bus::Page& page) override;
+  void on_presence(const bus::PresenceAnswer& answer) override;
+  void on_presence_events(std::span<const bus::PresenceEvent> events) override;
   void on_state(const bus::BusState& state) override;
 
   void run();

@@ -16,12 +16,14 @@ struct StreamOrder {
     std::optional<Position> since{};
     Command::SinceWord since_word = Command::SinceWord::none;
     bool presence = false;
+    std::string data{};      ///< of presence: raw JSON, or empty
     std::string filter{};    ///< raw JSON, or empty
     bool ephemeral = false;  ///< the client was told before that it keeps no log
 
     static Channel of(const Command& subscribe) {
-      return {std::string(subscribe.channel), subscribe.since, subscribe.since_word,
-              subscribe.presence, std::string(subscribe.filter)};
+      return {std::string(subscribe.channel), subscribe.since,
+              subscribe.since_word,           subscribe.presence,
+              std::string(subscribe.data),    std::string(subscribe.filter)};
     }
     /// The subscribe command; it borrows from here.
     Command command() const {
@@ -32,6 +34,7 @@ struct StreamOrder {
       made.since_word = since_word;
       made.presence = presence;
       made.filter = filter;
+      made.data = data;
       return made;
     }
   };

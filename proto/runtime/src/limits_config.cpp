@@ -56,6 +56,8 @@ constexpr Row kRows[] = {
     {"limits.presence_data_bytes_max", &Limits::presence_data_bytes_max,
      "presence data of one session"},
     {"limits.presence_page_max", &Limits::presence_page_max, "members of one presence answer"},
+    {"limits.presence_members_max", &Limits::presence_members_max,
+     "members of all channels of one core"},
     {"limits.channels_max", &Limits::channels_max, "channels of one core"},
     {"limits.sources_max", &Limits::sources_max, "remembered producers of one channel"},
     {"limits.idempotency_keys_max", &Limits::idempotency_keys_max,

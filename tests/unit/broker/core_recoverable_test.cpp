@@ -230,6 +230,9 @@ class LossyOut final : public CoreOut {
       heard += publication.payload;
     feed.advance(page.to);
   }
+  void presence(PeerId, const bus::PresenceAnswer&) override {}
+  void presence_event(PeerId, const bus::PresenceEvent&) override {}
+  void occupancy(Occupancy, std::string_view) override {}
 
   bool lose = false, missing = false;
   std::string heard;

@@ -43,6 +43,29 @@ class RecordingOut final : public CoreOut {
     pages.back().publications = {};
     story.push_back("page " + std::to_string(page.id));
   }
+  void presence(PeerId peer, const bus::PresenceAnswer& answer) override {
+    presence_members.clear();
+    for (const bus::Member& member : answer.members)
+      presence_members.push_back(text_of(member));
+    answers.push_back(answer);
+    answers.back().members = {};
+    story.push_back("presence " + std::to_string(peer) + ' ' + std::to_string(answer.sessions) +
+                    ' ' + std::to_string(answer.users));
+  }
+  void presence_event(PeerId peer, const bus::PresenceEvent& event) override {
+    constexpr const char* kWhat[] = {"join ", "leave ", "changed", "refused "};
+    story.push_back(std::to_string(peer) + ' ' + kWhat[static_cast<std::size_t>(event.what)] +
+                    text_of(event.member));
+  }
+  void occupancy(Occupancy what, std::string_view channel) override {
+    story.push_back(occupancy_json(what, channel));
+  }
+  static std::string text_of(const bus::Member& member) {
+    std::string text(member.session);
+    if (!member.user.empty()) text.append(" ").append(member.user);
+    if (!member.data.empty()) text.append(" ").append(member.data);
+    return text;
+  }
   void clear() { *this = RecordingOut(); }
 
   std::size_t deliver_calls = 0;
@@ -51,6 +74,8 @@ class RecordingOut final : public CoreOut {
   std::vector<bus::Published> outcomes;
   std::vector<bus::Page> pages;                ///< without their publications …
   std::vector<Publication> page_publications;  ///< … which are here: those of the last page
+  std::vector<bus::PresenceAnswer> answers;    ///< without their members …
+  std::vector<std::string> presence_members;   ///< … which are here: those of the last answer
   std::vector<std::string> story;
 };
 

@@ -268,6 +268,8 @@ TEST_F(EmbeddedBusTest, ASteadyLoadAllocatesNothing) {
     void on_heads(std::span<const HeadNotice>) override {}
     void on_published(std::span<const Published> due) override { outcomes += due.size(); }
     void on_page(const Page&) override {}
+    void on_presence(const PresenceAnswer&) override {}
+    void on_presence_events(std::span<const PresenceEvent>) override {}
     void on_state(const BusState&) override {}
     std::size_t deliveries = 0, outcomes = 0;
   } sink;

@@ -302,8 +302,6 @@ TEST_F(SessionTraps, LimitsAreToldByName) {
 TEST_F(SessionTraps, WhatIsNotBuiltYetSaysSo) {
   gateway_.start();
   SocketClient client = open();
-  EXPECT_NE(client.command("presence", R"({"channel":"a"})").find("not available yet"),
-            std::string::npos);
   EXPECT_NE(client.command("refresh", R"({"token":"x"})").find("not available yet"),
             std::string::npos);
 }

@@ -60,6 +60,12 @@ class Recorder : public OperationSink {
       out << " | " << text(item);
     out << "\n";
   }
+  // Presence has a test of its own: bus_wire_presence_test.cpp.
+  void on_enter(bus::Alias, const bus::Member&) override {}
+  void on_leave(bus::Alias, std::string_view) override {}
+  void on_presence(const bus::PresenceRequest&) override {}
+  void on_presence_answer(const bus::PresenceAnswer&) override {}
+  void on_presence_event(const bus::PresenceEvent&) override {}
 
  private:
   static std::string alias(bus::Alias a) {

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 
 namespace peal::broker {
@@ -25,8 +27,17 @@ struct ChannelOptions {
   friend bool operator==(const ChannelOptions&, const ChannelOptions&) = default;
 };
 
-/// Where {"event":"occupied"|"vacated","channel":…} is published, for backends.
+/// Where {"event":"occupied"|"vacated","channel":…} and {"event":"reset"} are published, for
+/// backends.
 inline constexpr std::string_view kOccupancyChannel = "peal:occupancy";
+
+enum class Occupancy : std::uint8_t {
+  occupied,
+  vacated,
+  reset,  ///< a core has started: what was told before is forgotten, what is occupied follows
+};
+/// The message that says so; `channel` is empty with reset.
+std::string occupancy_json(Occupancy what, std::string_view channel);
 
 using OptionsOf = std::function<ChannelOptions(std::string_view channel)>;
 

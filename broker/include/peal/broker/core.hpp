@@ -40,6 +40,10 @@ class CoreOut {
   virtual void head(PeerId peer, const bus::HeadNotice& notice) = 0;
   virtual void published(PeerId peer, const bus::Published& outcome) = 0;
   virtual void page(PeerId peer, const bus::Page& page) = 0;
+  virtual void presence(PeerId peer, const bus::PresenceAnswer& answer) = 0;
+  virtual void presence_event(PeerId peer, const bus::PresenceEvent& event) = 0;
+  /// To be published to kOccupancyChannel, which may be another core's.
+  virtual void occupancy(Occupancy what, std::string_view channel) = 0;
 };
 
 class Core {
@@ -52,6 +56,22 @@ class Core {
   void unwatch(PeerId peer, bus::Alias alias, TimePoint now);
   void publish(PeerId peer, const bus::PublishRequest& request, TimePoint now);
   void read(PeerId peer, const bus::ReadRequest& request, TimePoint now);
+  /// The peer is a link of this process (its incarnation): said first. What its sessions are in
+  /// outlives the link by limits.presence_lease. A peer for which it isn't said never comes back.
+  void adopt_peer(PeerId peer, std::uint64_t incarnation, TimePoint now);
+  /// A session enters the presence of a channel that the peer watches; again: with other data, or
+  /// after the peer's link came back (within a lease), which all of its members do then.
+  void enter(PeerId peer, bus::Alias alias, const bus::Member& member);
+  void leave(PeerId peer, bus::Alias alias, std::string_view session);
+  void presence(PeerId peer, const bus::PresenceRequest& request);
+  /// The same for this process itself; valid until the core is called again.
+  bus::PresenceAnswer look_at_presence(const bus::PresenceRequest& request);
+  /// The core of a broker begins: others may have told clients who is there, and come back to it.
+  /// For one lease nothing is told of presence and occupancy; then only what has changed.
+  void start_quiet(TimePoint now);
+  /// Ends leases that are over, at a bounded cost per call (true: call again); every turn.
+  bool expire(TimePoint now);
+
   /// A peer is gone: its interest with it, at a bounded cost per call (true: call again).
   bool drop_peer(PeerId peer);
   /// Once a turn, before anything else is asked: what the store has done meanwhile is told.

@@ -22,6 +22,7 @@
 #include <string_view>
 
 #include "peal/proto/bus_messages.hpp"
+#include "peal/proto/presence.hpp"
 #include "peal/proto/result.hpp"
 
 namespace peal::bus {
@@ -40,6 +41,8 @@ class BusSink {
   virtual void on_heads(std::span<const HeadNotice> heads) = 0;
   virtual void on_published(std::span<const Published> outcomes) = 0;
   virtual void on_page(const Page& page) = 0;
+  virtual void on_presence(const PresenceAnswer& answer) = 0;
+  virtual void on_presence_events(std::span<const PresenceEvent> events) = 0;
   virtual void on_state(const BusState& state) = 0;
 };
 
@@ -57,6 +60,13 @@ class BusPort {
   virtual void unwatch(Alias alias) = 0;
   virtual void publish(const PublishRequest& request) = 0;
   virtual void read(const ReadRequest& request) = 0;
+  /// A session enters the presence of a channel whose watch has been answered; from then on this
+  /// port hears the channel's on_presence_events, until its last member there has left. After each
+  /// further answer to the watch (the link came back) all of them have to be entered again.
+  virtual void enter(Alias alias, const Member& member) = 0;
+  virtual void leave(Alias alias, std::string_view session) = 0;
+  /// Who is there: answered by on_presence, in one order with the channel's events.
+  virtual void presence(const PresenceRequest& request) = 0;
   /// Hands over what was gathered, then calls the sink with what is due. True: call again soon,
   /// there is more (the owner must not sleep).
   virtual bool turn() = 0;

@@ -108,6 +108,11 @@ class Gateway {
   void channels(std::string after, std::string prefix, std::size_t limit,
                 std::function<void(ChannelPage)> then);
 
+  /// Who is in a channel's presence, at all gateways: at most `limit` members above the session
+  /// `after` (0: only the numbers). The answer is valid during the call.
+  void presence(std::string channel, std::string after, std::size_t limit,
+                std::function<void(const bus::PresenceAnswer&)> then);
+
   const Limits& limits() const;
   bus::BusState bus_state() const;  ///< any thread
   bool healthy() const;             ///< any thread: has every shard ticked within 2 s?

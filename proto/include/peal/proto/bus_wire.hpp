@@ -13,12 +13,15 @@
 #include <string_view>
 
 #include "peal/proto/bus_messages.hpp"
+#include "peal/proto/presence.hpp"
 #include "peal/proto/result.hpp"
 
 namespace peal::wire {
 
 inline constexpr std::uint32_t kVersionMin = 1;
-inline constexpr std::uint32_t kVersionMax = 1;
+inline constexpr std::uint32_t kVersionMax = 2;
+/// Presence came with this one: to a side that speaks less it is not written.
+inline constexpr std::uint32_t kVersionPresence = 2;
 
 /// Who speaks: the first message of both sides of a link session.
 struct Hello {
@@ -79,6 +82,11 @@ class Writer {
   void head(const bus::HeadNotice& notice);
   void published(const bus::Published& outcome);
   void page(const bus::Page& page);
+  void enter(bus::Alias alias, const bus::Member& member);
+  void leave(bus::Alias alias, std::string_view session);
+  void presence(const bus::PresenceRequest& request);
+  void presence_answer(const bus::PresenceAnswer& answer);
+  void presence_event(const bus::PresenceEvent& event);
 
   void hello(const Hello& hello);
   void refusal(const Error& error);
@@ -94,10 +102,20 @@ class Writer {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Receives the operations of one message in order. Views are valid during the call.
-class OperationSink {
+/// Receives what is said about presence, in order with the other operations of the message.
+class PresenceOperationSink {
  public:
-  virtual ~OperationSink() = default;
+  virtual ~PresenceOperationSink() = default;
+  virtual void on_enter(bus::Alias alias, const bus::Member& member) = 0;
+  virtual void on_leave(bus::Alias alias, std::string_view session) = 0;
+  virtual void on_presence(const bus::PresenceRequest& request) = 0;
+  virtual void on_presence_answer(const bus::PresenceAnswer& answer) = 0;
+  virtual void on_presence_event(const bus::PresenceEvent& event) = 0;
+};
+
+/// Receives the operations of one message in order. Views are valid during the call.
+class OperationSink : public PresenceOperationSink {
+ public:
   virtual void on_watch(bus::Alias alias, std::string_view channel) = 0;
   virtual void on_unwatch(bus::Alias alias) = 0;
   virtual void on_publish(const bus::PublishRequest& request) = 0;

@@ -73,6 +73,8 @@ struct Limits {
   /// Presence data of one session, and members of one answer.
   std::size_t presence_data_bytes_max = 1024;
   std::size_t presence_page_max = 1000;
+  /// Members of all channels of one core.
+  std::size_t presence_members_max = 1'000'000;
   /// How long a gateway that is gone still counts as having its sessions.
   std::chrono::milliseconds presence_lease{10'000};
   /// Channels of one core.

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "peal/proto/bus_messages.hpp"
+#include "peal/proto/channel_name.hpp"
 
 namespace peal::bus {
 
@@ -34,16 +35,33 @@ struct PresenceAnswer {
   RequestId id = 0;
   std::optional<Error> error;
   std::span<const Member> members;
+  bool more = false;           ///< there are members above the last one of these
   std::uint64_t sessions = 0;  ///< exact, whatever `limit` was
   std::uint64_t users = 0;
+  /// All presence_key()s of the set, by exclusive or: join and leave each change it by theirs, so
+  /// whoever heard them all holds the same number.
+  std::uint64_t digest = 0;
+  /// False while a core that has just started may not know of everybody; `changed` comes after.
+  bool settled = true;
 };
 
-/// For a port that watches the channel and has asked for its events.
+/// For a port that watches the channel and has members in it.
 struct PresenceEvent {
-  enum class What : std::uint8_t { join, leave };
+  enum class What : std::uint8_t {
+    join,
+    leave,
+    changed,  ///< what was said may not be all: ask again. Without a member
+    refused,  ///< the member was not entered: limits, or no rule says presence
+  };
   Alias alias;
   What what = What::join;
   Member member;  ///< the session that came first, or went last
 };
+
+/// What a member counts as: its user, or without one itself.
+inline std::uint64_t presence_key(const Member& member) {
+  constexpr std::uint64_t kApart = 0x9e3779b97f4a7c15;  // a session named like a user is not it
+  return member.user.empty() ? stable_hash(member.session) * kApart : stable_hash(member.user);
+}
 
 }  // namespace peal::bus
