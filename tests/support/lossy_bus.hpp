@@ -50,6 +50,10 @@ class LossyBus final : public bus::Bus {
       sink_.on_published(outcomes);
     }
     void on_page(const bus::Page& page) override { sink_.on_page(page); }
+    void on_presence(const bus::PresenceAnswer& answer) override { sink_.on_presence(answer); }
+    void on_presence_events(std::span<const bus::PresenceEvent> events) override {
+      sink_.on_presence_events(events);
+    }
     void on_state(const bus::BusState& state) override { sink_.on_state(state); }
 
    private:

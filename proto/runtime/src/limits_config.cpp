@@ -5,7 +5,7 @@
 namespace peal::runtime {
 namespace {
 
-constexpr std::size_t kLimits = 40;
+constexpr std::size_t kLimits = 41;
 static_assert(sizeof(Limits) == kLimits * sizeof(std::size_t),
               "a limit was added or removed: describe it here");
 
