@@ -140,7 +140,6 @@ bool EmbeddedPort::turn() {
   }
   if (shared_.shards > 1) reclaim();
   const auto now = std::chrono::steady_clock::now();
-  core_.turn(now);
   Message* const arrived = inbox_.take();
   for (Message* message = arrived; message != nullptr; message = message->next) {
     message->commands.replay(core_, message->from, now);
@@ -151,6 +150,7 @@ bool EmbeddedPort::turn() {
     core_.tick(now);
     next_tick_ = now + kTick;
   }
+  core_.turn(now);
   for (const RequestId id : overloaded_) {
     due_.published(answer(id, Published::Status::refused,
                           fail(ErrorCode::overloaded, "the channel's shard lags behind")));

@@ -200,7 +200,9 @@ void Core::Impl::on_head(LogId log, const Result<Head>& head) {
     notice.head = *head;
     out.head(watch.peer, notice);
   }
-  if (!head && table.idle(id)) table.forget(id);
+  if (head || !table.idle(id)) return;
+  store->unwatch(log, latest);
+  table.forget(id);
 }
 
 void Core::Impl::on_reset(LogId log, const Head& head) {

@@ -39,7 +39,6 @@ void Router::begin_turn(bus::LinkTime now) {
   for (const auto& [key, link] : links_)
     link->link().on_turn(now);
   end_links();
-  core_.turn(now);
 }
 
 void Router::refuse(std::string_view key, const Error& why) {
@@ -146,8 +145,11 @@ void Router::end_turn() {
   busy_ = core_.expire(now_);
   publish_occupancy();
   for (const auto& [key, link] : links_) {
+    if (link->link().state() != bus::PeerLink::State::ended) carry_out_waiting(*link);
+  }
+  core_.turn(now_);
+  for (const auto& [key, link] : links_) {
     if (link->link().state() == bus::PeerLink::State::ended) continue;
-    carry_out_waiting(*link);
     link->announce_behind();
     link->sender().flush(now_);
     if (link->sender().gone()) {

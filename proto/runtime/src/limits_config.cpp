@@ -5,7 +5,7 @@
 namespace peal::runtime {
 namespace {
 
-constexpr std::size_t kLimits = 41;
+constexpr std::size_t kLimits = 44;
 static_assert(sizeof(Limits) == kLimits * sizeof(std::size_t),
               "a limit was added or removed: describe it here");
 
@@ -63,7 +63,14 @@ constexpr Row kRows[] = {
     {"limits.idempotency_keys_max", &Limits::idempotency_keys_max,
      "remembered Idempotency-Keys of one channel"},
     {"limits.log_bytes_max", &Limits::log_bytes_max,
-     "bytes of all logs of one core; above, the least recently watched channel's past is given up"},
+     "memory of all logs of one core; above, the least recently watched channel's past is given "
+     "up (on disk: its index is read again when it is needed)"},
+    {"limits.commit_queue_bytes_max", &Limits::commit_queue_bytes_max,
+     "logs on disk: bytes of publishes that wait for their commit; above, they are refused"},
+    {"limits.disk_free_min", &Limits::disk_free_min,
+     "logs on disk: space that must be free, or publishes to them are refused"},
+    {"limits.disk_cache_bytes_max", &Limits::disk_cache_bytes_max,
+     "logs on disk: memory for blocks that were read"},
 };
 
 struct DurationRow {

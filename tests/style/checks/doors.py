@@ -14,7 +14,7 @@ DOORS = {
     "spdlog": (r"spdlog/", r"proto/runtime/src/\w*log\w*\.cpp"),
     "toml++": (r"toml\+\+", r"proto/runtime/src/\w*(config|toml)\w*\.cpp"),
     "prometheus-cpp": (r"prometheus/", r"proto/runtime/src/\w*(probe|metrics)\w*\.cpp"),
-    "RocksDB": (r"rocksdb/", r"broker/src/core/disk_\w+\.cpp"),
+    "RocksDB": (r"rocksdb/", r"broker/src/disk/\w+\.cpp"),
     "hiredis": (r"hiredis", r"broker/src/redis/"),
     "libpq": (r"libpq", r"monitors/src/postgres/"),
 }

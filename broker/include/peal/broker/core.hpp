@@ -74,7 +74,8 @@ class Core {
 
   /// A peer is gone: its interest with it, at a bounded cost per call (true: call again).
   bool drop_peer(PeerId peer);
-  /// Once a turn, before anything else is asked: what the store has done meanwhile is told.
+  /// At the end of each turn: what the store has done meanwhile is told, what was asked in this
+  /// turn is done together.
   void turn(TimePoint now);
   /// The end: what was asked and not answered is, as far as its outcome is unknown.
   void stop();

@@ -27,9 +27,11 @@ using LogId = std::uint64_t;
 class LogStoreSink {
  public:
   virtual ~LogStoreSink() = default;
-  /// Answers every watch: where the log stands, or why it can't be watched.
+  /// Answers every watch: where the log stands, or why it can't be told. The watch is there until
+  /// `unwatch`, which may be called from here in the second case.
   virtual void on_head(LogId log, const Result<Head>& head) = 0;
-  /// The watched log's past was given up: another epoch begins here.
+  /// The watched log is not where it was told to be: another epoch begins here, or (after the store
+  /// had failed) the log stands here in the same.
   virtual void on_reset(LogId log, const Head& head) = 0;
   /// Appended to a watched log. Views are valid during the call.
   virtual void on_appended(LogId log, const Epoch& epoch, const PublicationView& publication) = 0;

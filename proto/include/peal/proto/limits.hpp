@@ -87,8 +87,15 @@ struct Limits {
   std::chrono::seconds idempotency_ttl{300};
   /// How long an unused channel's position is remembered after its publications are gone.
   std::chrono::seconds position_ttl{30 * 24 * 3600};
-  /// Bytes of all logs of one core; above, the least recently watched channel's past is given up.
+  /// Memory of all logs of one core; above, the least recently watched channel's past is given up
+  /// (on disk: its index is read again when it is needed).
   std::size_t log_bytes_max = 1024 * 1024 * 1024;
+  /// Logs on disk: bytes of publishes that wait for their commit; above, publishes are refused.
+  std::size_t commit_queue_bytes_max = 64 * 1024 * 1024;
+  /// Logs on disk: space that must be free, or publishes to them are refused.
+  std::size_t disk_free_min = 256 * 1024 * 1024;
+  /// Logs on disk: memory for blocks that were read.
+  std::size_t disk_cache_bytes_max = 64 * 1024 * 1024;
 };
 
 }  // namespace peal

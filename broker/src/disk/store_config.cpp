@@ -1,0 +1,27 @@
+// StoreConfig: keys, default and checks.
+#include "disk/folder.hpp"
+#include "peal/broker/disk_storage.hpp"
+#include "peal/runtime/config.hpp"
+
+namespace peal::broker {
+
+void describe(runtime::ConfigSchema& schema, StoreConfig& config) {
+  schema.field("store.driver", config.driver,
+               "where logs are: memory: gone with the process; disk: acknowledged is fsynced");
+  schema.field("store.path", config.path,
+               "folder of store.driver = \"disk\"; empty: $XDG_STATE_HOME/peal/NAME, or "
+               "/var/lib/peal/NAME");
+  schema.field("store.verify", config.verify,
+               "read the checksums of all files at start: about a second a gigabyte");
+}
+
+Result<void> complete(StoreConfig& config, const std::string& process_name) {
+  if (config.driver != "memory" && config.driver != "disk") {
+    return fail(ErrorCode::config_invalid,
+                "store.driver: \"" + config.driver + "\" is neither memory nor disk");
+  }
+  if (config.path.empty()) config.path = disk::default_path(process_name);
+  return {};
+}
+
+}  // namespace peal::broker
