@@ -25,7 +25,6 @@ App::App(BrokerConfig config, std::shared_ptr<runtime::LogBackend> backend)
       backend_(std::move(backend)),
       logger_(backend_),
       process_(config_.process, probes_, logger_),
-      loop_(loop_config(config_), options_of(config_), config_.limits, logger_, probes_),
       control_(config_.control, config_.process.name, config_.limits, logger_, probes_) {}
 
 App::~App() = default;
@@ -33,14 +32,19 @@ App::~App() = default;
 runtime::ProcessCallbacks App::callbacks() {
   runtime::ProcessCallbacks callbacks;
   callbacks.drain = [this] { drain(); };
-  callbacks.healthy = [this] { return loop_.healthy(); };
+  // While it starts it is alive: a large store takes its time to be verified.
+  callbacks.healthy = [this] { return !started_.load() || loop_->healthy(); };
   callbacks.ready = [this] {
     if (process_.draining()) return std::string("draining");
-    if (!started_.load()) return std::string("starting");
-    return std::string(loop_.healthy() ? "" : "the broker's thread stands still");
+    return started_.load() ? why_not_ready() : std::string("starting");
   };
   callbacks.ready_members = [this] { return ready_members(); };
   return callbacks;
+}
+
+std::string App::why_not_ready() const {
+  if (!loop_->healthy()) return "the broker's thread stands still";
+  return storage_ ? storage_->trouble() : std::string();
 }
 
 std::string App::ready_members() const {
@@ -51,28 +55,40 @@ std::string App::ready_members() const {
     json += ':';
     append_json_string(json, value);
   };
-  member("listen", loop_.endpoint());
+  member("listen", loop_->endpoint());
   member("control", control_.endpoint());
   member("ingest", control_.ingest_endpoint());
   return json;
 }
 
 Result<void> App::start() {
-  // The bus is bound before the process says that it is ready; signals are blocked before any
-  // thread.
-  add_control_handlers(control_, loop_, process_, config_.limits);
   control_.on_stats([this] {
     const bool draining = process_.draining();
     return std::string("\"kind\":\"broker\",\"ready\":") +
-           (loop_.healthy() && !draining ? "true" : "false") +
+           (why_not_ready().empty() && !draining ? "true" : "false") +
            ",\"draining\":" + (draining ? "true" : "false");
   });
   if (auto started = process_.start(callbacks()); !started) return started;
-  if (auto started = loop_.start(); !started) return started;
+  if (auto started = start_loop(); !started) return started;
   if (auto started = control_.start(backend_); !started) return started;
   started_ = true;
-  logger_.info("listening", {{"bus", loop_.endpoint()}});
+  logger_.info("listening", {{"bus", loop_->endpoint()}});
   return {};
+}
+
+/// The process has blocked its signals by now, which the threads made here inherit.
+Result<void> App::start_loop() {
+  BrokerLoopConfig loop = loop_config(config_);
+  if (config_.store.driver == "disk") {
+    auto storage = DiskStorage::open(config_.store, config_.limits, logger_, probes_);
+    if (!storage) return storage.error();
+    storage_ = std::move(*storage);
+    loop.make_store = storage_->maker();
+  }
+  loop_ = std::make_unique<BrokerLoop>(std::move(loop), options_of(config_), config_.limits,
+                                       logger_, probes_);
+  add_control_handlers(control_, *loop_, process_, config_.limits);
+  return loop_->start();
 }
 
 int App::run() {
@@ -83,7 +99,7 @@ int App::run() {
   }
   const int code = process_.run();
   control_.stop();
-  loop_.stop();
+  loop_->stop();
   return code;
 }
 
@@ -91,7 +107,7 @@ int App::run() {
 /// next.
 void App::drain() {
   control_.stop();
-  loop_.stop();
+  loop_->stop();
   process_.drained();
 }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <memory>
 
+#include "peal/broker/disk_storage.hpp"
 #include "peal/runtime/control.hpp"
 #include "peal/runtime/probe.hpp"
 #include "peal/runtime/process.hpp"
@@ -26,6 +27,8 @@ class App {
 
  private:
   Result<void> start();
+  Result<void> start_loop();
+  std::string why_not_ready() const;
   runtime::ProcessCallbacks callbacks();
   std::string ready_members() const;
   void drain();
@@ -35,7 +38,8 @@ class App {
   const runtime::Logger logger_;
   runtime::ProbeRegistry probes_;
   runtime::Process process_;
-  BrokerLoop loop_;
+  std::unique_ptr<DiskStorage> storage_;  ///< outlives the loop, whose core has its store
+  std::unique_ptr<BrokerLoop> loop_;      ///< made by `start`
   runtime::ControlServer control_;
   std::atomic<bool> started_{false};
 };

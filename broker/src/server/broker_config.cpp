@@ -15,6 +15,7 @@ void describe(runtime::ConfigSchema& schema, BrokerConfig& config) {
                "where peers reach this broker: tcp://host:port or ipc://path");
   schema.field("bus.cluster", config.cluster, "only peers of the same cluster are linked");
   runtime::describe(schema, config.control);
+  broker::describe(schema, config.store);
   runtime::describe(schema, config.limits);
   schema.array(
       "channels",
@@ -41,6 +42,7 @@ void describe(runtime::ConfigSchema& schema, BrokerConfig& config) {
 Result<void> complete(BrokerConfig& config) {
   if (auto done = runtime::complete(config.process); !done) return done;
   if (auto good = runtime::validate(config.limits); !good) return good;
+  if (auto done = complete(config.store, config.process.name); !done) return done;
   if (auto done = runtime::complete(config.control.curve); !done) return done;
   for (const BrokerConfig::Rule& rule : config.rules) {
     if (rule.pattern.empty())

@@ -5,6 +5,7 @@
 #include <deque>
 #include <string>
 
+#include "peal/broker/disk_storage.hpp"
 #include "peal/runtime/config.hpp"
 #include "peal/runtime/control.hpp"
 #include "peal/runtime/process.hpp"
@@ -16,6 +17,7 @@ struct BrokerConfig {
   runtime::ProcessConfig process;
   runtime::ControlConfig control;
   Limits limits;
+  StoreConfig store;
   /// Where gateways, monitors and the CLI reach this broker.
   std::string listen = "tcp://127.0.0.1:8422";
   /// Only peers of the same cluster are linked.

@@ -99,7 +99,7 @@ void App::drain() {
 std::string App::why_not_ready() const {
   const bus::BusState state = gateway_->bus_state();
   if (!state.linked) return state.detail.empty() ? "the bus is not linked" : state.detail;
-  return {};
+  return gateway_->store_trouble();
 }
 
 std::string App::stats_members() const {

@@ -103,6 +103,7 @@ void describe(runtime::ConfigSchema& schema, AppConfig& config) {
   schema.field("bus.driver", config.bus_driver, "embedded: alone; zmq: through peal-broker");
   schema.field("bus.connect", config.zmq.connect, "brokers' endpoints, with bus.driver = \"zmq\"");
   schema.field("bus.cluster", config.zmq.cluster, "name of the cluster; both sides must agree");
+  broker::describe(schema, gateway.store);
   schema.array(
       "channels",
       [&config](runtime::ConfigSchema& entry) {
@@ -134,6 +135,13 @@ Result<void> complete(AppConfig& config) {
     gateway.zmq = config.zmq;
   } else if (config.bus_driver != "embedded") {
     return invalid("bus.driver: \"" + config.bus_driver + "\" is neither embedded nor zmq");
+  }
+  if (auto done = broker::complete(gateway.store, config.process.name); done.has_error()) {
+    return done;
+  }
+  if (gateway.zmq && gateway.store.driver != "memory") {
+    return invalid("store.driver = \"" + gateway.store.driver +
+                   "\" goes with bus.driver = \"embedded\": with zmq the brokers have the logs");
   }
   if (gateway.tls_certificate.empty() != gateway.tls_key.empty()) {
     return invalid("tls.certificate and tls.key go together");

@@ -46,13 +46,23 @@ broker::OptionsOf options_of(std::shared_ptr<const ChannelRules> rules, const Li
   };
 }
 
+/// Null: logs are in memory, or the brokers'.
+Result<std::unique_ptr<broker::DiskStorage>> open_storage(GatewayConfig& config,
+                                                          const runtime::Logger& logger,
+                                                          runtime::ProbeRegistry& probes) {
+  if (auto good = broker::complete(config.store, config.name); !good) return good.error();
+  if (config.zmq || config.store.driver != "disk") return nullptr;
+  return broker::DiskStorage::open(config.store, config.limits, logger, probes);
+}
+
 Result<std::unique_ptr<bus::Bus>> make_bus(const GatewayConfig& config,
                                            std::shared_ptr<const ChannelRules> rules,
                                            const runtime::Logger& logger,
-                                           runtime::ProbeRegistry& probes) {
+                                           runtime::ProbeRegistry& probes,
+                                           broker::MakeLogStore make_store) {
   if (config.zmq) return bus::make_zmq_bus(*config.zmq, config.limits, logger.with("bus"), probes);
   return bus::make_embedded_bus(config.shards, options_of(std::move(rules), config.limits),
-                                config.limits, probes);
+                                config.limits, probes, std::move(make_store));
 }
 
 /// Why the application's publication can't be taken; the same limits as a client's.
@@ -101,7 +111,9 @@ struct Gateway::Impl {
   runtime::Logger logger;
   std::unique_ptr<runtime::ProbeRegistry> own_probes;
   runtime::ProbeRegistry* probes = nullptr;
-  // The ports that the shards hold belong to the bus, so it goes last.
+  // The bus's cores have their stores in the storage, and the ports that the shards hold belong to
+  // the bus: they go in this order, last first.
+  std::unique_ptr<broker::DiskStorage> storage;
   std::unique_ptr<bus::Bus> bus;
   std::unique_ptr<ShardSet> shards;
   bool stopped = false;
@@ -149,7 +161,11 @@ Result<std::unique_ptr<Gateway>> Gateway::make(GatewayConfig config, runtime::Lo
     probes = impl->own_probes.get();
   }
   impl->probes = probes;
-  auto bus = make_bus(config, *rules, logger, *probes);
+  auto storage = open_storage(config, logger, *probes);
+  if (storage.has_error()) return storage.error();
+  impl->storage = std::move(*storage);
+  auto bus = make_bus(config, *rules, logger, *probes,
+                      impl->storage ? impl->storage->maker() : broker::MakeLogStore());
   if (bus.has_error()) return bus.error();
   impl->bus = std::move(*bus);
 
@@ -260,6 +276,9 @@ void Gateway::channels(std::string after, std::string prefix, std::size_t limit,
 
 const Limits& Gateway::limits() const {
   return impl_->config.limits;
+}
+std::string Gateway::store_trouble() const {
+  return impl_->storage ? impl_->storage->trouble() : std::string();
 }
 bus::BusState Gateway::bus_state() const {
   return impl_->bus->state();

@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "peal/broker/disk_storage.hpp"
 #include "peal/bus/zmq_bus.hpp"
 #include "peal/gateway/hooks.hpp"
 #include "peal/gateway/rules.hpp"
@@ -59,6 +60,8 @@ struct GatewayConfig {
   /// How to reach brokers; none: the core runs inside this gateway and other gateways don't hear
   /// it.
   std::optional<bus::ZmqBusConfig> zmq;
+  /// Where the embedded core keeps its logs; with `zmq` they are the brokers'.
+  broker::StoreConfig store;
 };
 
 /// A publication with all that may be asked of it.
@@ -114,6 +117,8 @@ class Gateway {
                 std::function<void(const bus::PresenceAnswer&)> then);
 
   const Limits& limits() const;
+  /// Empty, or why publishes to channels with a log are refused: the disk, most likely.
+  std::string store_trouble() const;
   bus::BusState bus_state() const;  ///< any thread
   bool healthy() const;             ///< any thread: has every shard ticked within 2 s?
   std::string metrics() const;      ///< any thread: Prometheus text
