@@ -81,7 +81,9 @@ class Load final : public broker::LogStoreSink {
                woken_.notify_one();
              },
              [](std::string_view) { return true; }})) {}
-  ~Load() override { store_->stop(); }
+  ~Load() override {
+    if (store_) store_->stop();
+  }
 
   /// Appends acknowledged a second, with so many unanswered.
   double run(std::size_t in_flight, const Options& options) {
@@ -104,6 +106,16 @@ class Load final : public broker::LogStoreSink {
       wait_and_turn();
     return static_cast<double>(acknowledged_ - before) / seconds_since(began);
   }
+  /// Loads a log that nobody has asked for yet; how many publications it has.
+  std::size_t touch(std::string_view channel) {
+    bus::ReadRequest request;
+    request.channel = channel;
+    request.mode = bus::ReadRequest::Mode::reverse;
+    request.limit = 1;
+    store_->read(1, request, Clock::now());
+    return kept_;
+  }
+  void stop() { store_.reset(); }
   std::size_t acknowledged() const { return acknowledged_; }
   std::size_t others() const { return others_; }
 
@@ -120,7 +132,9 @@ class Load final : public broker::LogStoreSink {
   void on_head(broker::LogId, const Result<Head>&) override {}
   void on_reset(broker::LogId, const Head&) override {}
   void on_appended(broker::LogId, const Epoch&, const PublicationView&) override {}
-  void on_page(broker::PeerId, const bus::Page&) override {}
+  void on_page(broker::PeerId, const bus::Page& page) override {
+    if (!page.error) kept_ = page.head.top.value - page.head.floor.value;
+  }
   void on_outcome(broker::PeerId, const bus::Published& outcome) override {
     const bool ok = outcome.status == bus::Published::Status::ok && !outcome.duplicate;
     ++(ok ? acknowledged_ : others_);
@@ -132,6 +146,7 @@ class Load final : public broker::LogStoreSink {
   std::uint64_t random_ = 0;
   std::size_t acknowledged_ = 0;
   std::size_t others_ = 0;
+  std::size_t kept_ = 0;
   std::unique_ptr<broker::LogStore> store_;
 };
 
@@ -140,6 +155,22 @@ double metric(const runtime::ProbeRegistry& probes, const std::string& name) {
   const std::string text = "\n" + probes.text();
   const std::size_t at = text.find("\n" + name + " ");
   return at == std::string::npos ? 0 : std::atof(text.c_str() + at + name.size() + 2);
+}
+
+/// How long it takes to open again what the load left behind, and to touch one of its logs.
+bool print_restart(const std::string& folder, const Limits& limits) {
+  runtime::ProbeRegistry probes;
+  const auto began = Clock::now();
+  auto storage = broker::DiskStorage::open({.driver = "disk", .path = folder}, limits,
+                                           runtime::Logger(), probes);
+  if (!storage) return false;
+  Load load(**storage, limits);
+  const double opened = seconds_since(began);
+  const auto touched = Clock::now();
+  const std::size_t publications = load.touch("bench:0");
+  std::printf("  open again: %.0f ms; first touch of a log of %zu publications: %.2f ms\n",
+              opened * 1e3, publications, seconds_since(touched) * 1e3);
+  return publications > 0;
 }
 
 int run(const Options& options) {
@@ -168,6 +199,9 @@ int run(const Options& options) {
         "  %2zu in flight: %8.0f/s, %5.1f a commit; 4 KB write + fdatasync: %6.0f/s (%.2f of it)\n",
         in_flight, rate, batched, floor, rate / floor);
   }
+  load.stop();
+  storage->reset();
+  if (!print_restart(folder, limits)) return 1;
   if (load.others() != 0 || load.acknowledged() == 0) {
     std::fprintf(stderr, "%zu appends were not acknowledged\n", load.others());
     return 1;

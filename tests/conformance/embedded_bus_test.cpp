@@ -1,20 +1,31 @@
 // The embedded bus: every node is a shard of one bus. There is no link, so LinkedBusSuite is not
-// for it.
+// for it. Once more with its logs on disk: then the cores answer after their turn.
 #include "peal/bus/embedded_bus.hpp"
 
 #include "bus_suite.hpp"
+#include "peal/broker/disk_storage.hpp"
 #include "peal/proto/channel_name.hpp"
+#include "peal/runtime/logger.hpp"
+#include "temp_folder.hpp"
 
 namespace peal::bus::test {
 namespace {
 
+enum class Logs : std::uint8_t { in_memory, on_disk };
+
 class EmbeddedDriver final : public BusDriver {
  public:
-  explicit EmbeddedDriver(const BusDriverOptions& options) : options_(options) {}
+  EmbeddedDriver(const BusDriverOptions& options, Logs logs) : options_(options), logs_(logs) {}
 
   void attach(std::span<const std::unique_ptr<BusNode>> nodes) override {
     shards_ = nodes.size();
-    bus_ = make_embedded_bus(nodes.size(), options_.options_of, options_.limits, probes_);
+    if (logs_ == Logs::on_disk) {
+      const broker::StoreConfig config{.driver = "disk", .path = folder_.path()};
+      storage_ =
+          broker::DiskStorage::open(config, options_.limits, runtime::Logger(), probes_).value();
+    }
+    bus_ = make_embedded_bus(nodes.size(), options_.options_of, options_.limits, probes_,
+                             storage_ ? storage_->maker() : broker::MakeLogStore());
     std::vector<BusPort*> ports;
     for (const auto& node : nodes)
       ports.push_back(&bus_->attach(node->sink(), *node));
@@ -31,17 +42,23 @@ class EmbeddedDriver final : public BusDriver {
 
  private:
   BusDriverOptions options_;
+  const Logs logs_;
+  peal::test::TempFolder folder_;
   runtime::ProbeRegistry probes_;
+  std::unique_ptr<broker::DiskStorage> storage_;
   std::unique_ptr<Bus> bus_;
   std::size_t shards_ = 1;
 };
 
+BusDriverParam embedded(const char* name, Logs logs) {
+  return {name, [logs](const BusDriverOptions& options) {
+            return std::make_unique<EmbeddedDriver>(options, logs);
+          }};
+}
+
 INSTANTIATE_TEST_SUITE_P(Embedded, BusSuite,
-                         testing::Values(BusDriverParam{"embedded",
-                                                        [](const BusDriverOptions& options) {
-                                                          return std::make_unique<EmbeddedDriver>(
-                                                              options);
-                                                        }}),
+                         testing::Values(embedded("embedded", Logs::in_memory),
+                                         embedded("embedded_disk", Logs::on_disk)),
                          driver_name);
 
 }  // namespace

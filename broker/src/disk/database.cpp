@@ -125,7 +125,7 @@ struct Database::Impl {
 namespace {
 
 Error closed() {
-  return fail(ErrorCode::storage_unavailable, "the store is closed after a failure");
+  return fail(ErrorCode::not_ready, "the store is closed after a failure");
 }
 
 }  // namespace

@@ -54,6 +54,7 @@ class Database {
   static Result<std::unique_ptr<Database>> open(const DatabaseOptions& options);
   ~Database();
 
+  // Reads fail with not_ready while it is closed, with storage_unavailable when it is damaged.
   /// Null: no such row.
   Result<std::optional<std::string>> get(std::string_view key) const;
   /// Until the end of the range or until `visit` is false. Views are valid during the call.

@@ -167,7 +167,8 @@ void DiskLogStore::look_at_unloaded(const std::string& channel, TimePoint now) {
     return;
   }
   const bool forgets = meta->remembers && meta->used + limits_.source_ttl <= at;
-  if (!forgets && !watched && !aged(channel, *meta, at)) return;
+  const bool unsaid = watched && meta->used + kUsedSlack <= at;
+  if (!forgets && !unsaid && !aged(channel, *meta, at)) return;
   Entry& entry = entry_of(channel);
   if (load(entry, now) && entry.log && !entry.uncommitted) return look_at(channel, now);
   forget_if_idle(entry);

@@ -180,8 +180,8 @@ void DiskLogStore::tell_what_is_there(TimePoint now) {
 }
 
 Error DiskLogStore::unreadable(const Error& error) {
-  if (shared_.database.is_open()) shared_.commits.found_damage(error.message);
-  return error;
+  if (error.code != ErrorCode::not_ready) shared_.commits.found_damage(error.message);
+  return fail(ErrorCode::storage_unavailable, error.message);
 }
 
 }  // namespace peal::broker

@@ -12,7 +12,7 @@ void describe(runtime::ConfigSchema& schema, StoreConfig& config) {
                "folder of store.driver = \"disk\"; empty: $XDG_STATE_HOME/peal/NAME, or "
                "/var/lib/peal/NAME");
   schema.field("store.verify", config.verify,
-               "read the checksums of all files at start: about a second a gigabyte");
+               "read the whole store at start and check its checksums");
 }
 
 Result<void> complete(StoreConfig& config, const std::string& process_name) {

@@ -59,7 +59,9 @@ class DiskTest : public testing::Test, public LogStoreSink {
   void on_page(PeerId peer, const bus::Page& page) override;
 
   Limits limits;
-  ChannelOptions options{.recoverable = true, .history_age_max = std::chrono::seconds(0)};
+  ChannelOptions options{.recoverable = true,
+                         .history_length_max = 100'000,
+                         .history_age_max = std::chrono::seconds(0)};
   std::atomic<std::uint64_t> free_space{~0ULL};
   FailingDisk disk;
   std::shared_ptr<peal::test::LogCapture> said = std::make_shared<peal::test::LogCapture>();

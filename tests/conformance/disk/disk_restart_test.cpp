@@ -1,6 +1,7 @@
 // What a store finds after the one before it: stopped, killed, torn, damaged, or not a store.
 #include <chrono>
 #include <fstream>
+#include <random>
 
 #include "disk_fixture.hpp"
 
@@ -37,6 +38,41 @@ TEST_F(DiskRestart, WhatWasAcknowledgedIsThereAfterAKillInTheSameEpoch) {
     EXPECT_TRUE(publish_and_wait("a", payload, "source", i).duplicate);
   }
   EXPECT_EQ(publish_and_wait("a", "next").position->offset, Offset{51});
+}
+
+// The publishes go on without waiting, so the copy catches commits half-way.
+TEST_F(DiskRestart, WheneverItIsKilledALogIsWhatWasAskedUpToSomePointNotBeforeTheLastAcknowledged) {
+  open();
+  std::optional<Epoch> epoch;
+  std::size_t number = 0;
+  std::mt19937 random(4);
+  for (int kill = 0; kill < 10; ++kill) {
+    outcomes.clear();
+    std::map<bus::RequestId, std::size_t> asked;
+    const std::size_t before = number;
+    const std::size_t most = before + 1 + random() % 200;
+    while (number < most) {
+      ++number;
+      asked.emplace(publish("a", std::to_string(number)), number);
+      if (random() % 3 == 0) store->turn(now);
+    }
+    std::size_t acknowledged = before;
+    for (const auto& [id, outcome] : outcomes) {
+      if (outcome.status == Status::ok) acknowledged = std::max(acknowledged, asked[id]);
+      if (!epoch) epoch = outcome.position->epoch;
+    }
+    crash();
+    open();
+    const std::string kept = payloads("a");
+    number = head_of("a")->top.value;
+    EXPECT_GE(number, acknowledged);
+    EXPECT_LE(number, most);
+    EXPECT_EQ(head_of("a")->epoch, epoch.value_or(head_of("a")->epoch));
+    std::string wanted;
+    for (std::size_t i = 1; i <= number; ++i)
+      wanted += (i == 1 ? "" : " ") + std::to_string(i);
+    EXPECT_EQ(kept, wanted);
+  }
 }
 
 TEST_F(DiskRestart, ATailTornAnywhereIsCutAndAllBeforeItIsThere) {

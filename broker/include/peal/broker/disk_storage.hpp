@@ -24,7 +24,7 @@ struct StoreConfig {
   std::string driver = "memory";
   /// Empty: a folder of the process's name in $XDG_STATE_HOME/peal or /var/lib/peal.
   std::string path{};
-  /// Read all files' checksums at start, about a second a gigabyte.
+  /// Read the whole store at start and check its checksums.
   bool verify = true;
 };
 void describe(runtime::ConfigSchema& schema, StoreConfig& config);
