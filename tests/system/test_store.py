@@ -72,7 +72,7 @@ def test_a_full_disk_refuses_publishes_and_readiness_and_ends_by_itself(cluster)
     assert gateway.log().count("publishes to channels with a log are refused") == 1
 
 
-def test_a_folder_in_use_is_refused_with_a_word_on_what_to_do(cluster):
+def test_a_folder_in_use_or_damaged_is_refused_with_a_word_on_what_to_do(cluster):
     store = cluster.folder / "store"
     first = start(cluster, store)
     for n in range(50):
@@ -80,3 +80,11 @@ def test_a_folder_in_use_is_refused_with_a_word_on_what_to_do(cluster):
     second = start(cluster, store, name="gateway-2", start=False).launch()
     assert second.popen.wait(20) == 1
     assert "used by another process" in second.log()
+    first.kill()
+    wal = max((store / "db").glob("*.log"))
+    data = bytearray(wal.read_bytes())
+    data[len(data) // 2] ^= 0xff
+    wal.write_bytes(data)
+    third = start(cluster, store, name="gateway-3", start=False).launch()
+    assert third.popen.wait(20) == 1
+    assert str(store) in third.log() and "Restore a backup" in third.log()

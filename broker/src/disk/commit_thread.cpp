@@ -1,5 +1,7 @@
 #include "disk/commit_thread.hpp"
 
+#include <algorithm>
+
 #include "disk/folder.hpp"
 
 namespace peal::disk {
@@ -37,14 +39,29 @@ void CommitSlot::wake() {
   if (wake_) wake_();
 }
 
-CommitThread::CommitThread(Database& database, const StoreClock& clock, CommitOptions options,
-                           CommitProbe& probe, runtime::Logger logger)
+Result<State> check_state(const Database& database, const CommitGuard& guard) {
+  const auto row = database.get(state_key());
+  if (!row) return row.error();
+  const auto state = *row ? decode_state(**row) : State();
+  if (!state) return fail(ErrorCode::storage_unavailable, "the store's state cannot be read");
+  if (state->commits < guard.count()) {
+    return fail(ErrorCode::storage_unavailable,
+                "acknowledged publications are missing: " + std::to_string(state->commits) +
+                    " of " + std::to_string(guard.count()) + " commits are there");
+  }
+  return *state;
+}
+
+CommitThread::CommitThread(Database& database, CommitGuard& guard, const StoreClock& clock,
+                           CommitOptions options, CommitProbe& probe, runtime::Logger logger)
     : database_(database),
+      guard_(guard),
       clock_(clock),
       options_(std::move(options)),
       probe_(probe),
       logger_(std::move(logger)),
-      next_log_(options_.next_log) {
+      commits_(options_.state.commits),
+      next_log_(options_.state.next_log) {
   look();
   thread_ = std::thread([this] { run(); });
 }
@@ -126,6 +143,12 @@ void CommitThread::look() {
 void CommitThread::try_to_open(Steady now) {
   looked_ = now;
   if (auto opened = database_.reopen(); !opened) return say(opened.error().message);
+  const auto state = check_state(database_, guard_);
+  if (!state) {
+    database_.close();
+    return say(state.error().message);
+  }
+  commits_ = std::max(commits_, state->commits);
   probe_.reopened();
   times_opened_.fetch_add(1);
 }
@@ -151,7 +174,7 @@ void CommitThread::commit(const Slots& group) {
     return finish(group, Committed::refused);
   }
   const Steady began = std::chrono::steady_clock::now();
-  const State state{next_log_.load(), clock_.saved(options_.clocks(), began)};
+  const State state{next_log_.load(), ++commits_, clock_.saved(options_.clocks(), began)};
   std::vector<RowBatch*> batches;
   std::size_t bytes = 0;
   for (const auto& slot : group) {
@@ -166,6 +189,7 @@ void CommitThread::commit(const Slots& group) {
     say(written.error().message);
     return finish(group, Committed::unknown);
   }
+  guard_.committed(commits_);
   probe_.committed(group.size(), bytes, std::chrono::steady_clock::now() - began);
   finish(group, Committed::done);
 }

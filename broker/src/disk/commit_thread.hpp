@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "disk/commit_guard.hpp"
 #include "disk/database.hpp"
 #include "disk/disk_probe.hpp"
 #include "disk/store_clock.hpp"
@@ -52,10 +53,13 @@ class CommitSlot {
   RowBatch rows_;  ///< the thread's from submit until it is finished
 };
 
+/// The state that the database shows, or why that can't be all that was committed.
+Result<State> check_state(const Database& database, const CommitGuard& guard);
+
 struct CommitOptions {
   std::string folder;          ///< whose free space counts
   std::uint64_t free_min = 0;  ///< less: refused
-  std::uint64_t next_log = 1;  ///< the first log number not given out
+  State state{};               ///< as the last run left it
   std::function<ClockReading()> clocks = read_clocks;
   /// The folder's free space; none: asked of the system.
   std::function<std::uint64_t()> free_space{};
@@ -63,8 +67,8 @@ struct CommitOptions {
 
 class CommitThread {
  public:
-  CommitThread(Database& database, const StoreClock& clock, CommitOptions options,
-               CommitProbe& probe, runtime::Logger logger);
+  CommitThread(Database& database, CommitGuard& guard, const StoreClock& clock,
+               CommitOptions options, CommitProbe& probe, runtime::Logger logger);
   /// Commits what it was given, then ends.
   ~CommitThread();
 
@@ -90,10 +94,12 @@ class CommitThread {
   void wake_all();
 
   Database& database_;
+  CommitGuard& guard_;
   const StoreClock& clock_;
   const CommitOptions options_;
   CommitProbe& probe_;
   const runtime::Logger logger_;
+  std::uint64_t commits_;
   Steady looked_{};
   bool full_ = false;
 

@@ -6,23 +6,19 @@
 namespace peal::broker {
 namespace {
 
-Result<std::optional<disk::State>> read_state(const disk::Database& database,
-                                              const std::string& folder) {
-  const auto row = database.get(disk::state_key());
-  if (!row) return row.error();
-  if (!*row) return std::optional<disk::State>();
-  auto state = disk::decode_state(**row);
-  if (!state) {
-    return fail(ErrorCode::storage_unavailable,
-                folder + " is damaged: its state cannot be read. Restore a backup of it");
-  }
-  return state;
+/// What to do about a store that opens and isn't whole.
+Error not_whole(const std::string& path, const Error& why) {
+  return fail(why.code, path + " is damaged: " + why.message +
+                            ". Restore a backup of it; or move " +
+                            "the folder away and start without: every channel then begins a new " +
+                            "epoch, and clients are told");
 }
 
 }  // namespace
 
 struct DiskStorage::Impl {
   std::unique_ptr<disk::Database> database;
+  std::unique_ptr<disk::CommitGuard> guard;
   std::unique_ptr<disk::StoreClock> clock;
   disk::CommitProbe probe;
   runtime::ProbeRegistry* probes = nullptr;
@@ -43,23 +39,23 @@ Result<std::unique_ptr<DiskStorage>> DiskStorage::open(const StoreConfig& config
   auto database = disk::Database::open(
       {.folder = *folder, .cache_bytes = limits.disk_cache_bytes_max, .verify = config.verify});
   if (!database) return database.error();
-  const auto state = read_state(**database, config.path);
-  if (!state) return state.error();
+  auto guard = disk::CommitGuard::open(config.path + "/commits");
+  if (!guard) return guard.error();
+  const auto state = disk::check_state(**database, **guard);
+  if (!state) return not_whole(config.path, state.error());
 
   auto impl = std::make_unique<Impl>();
   impl->database = std::move(*database);
   const auto now = std::chrono::steady_clock::now();
-  std::optional<disk::SavedClock> last;
-  disk::CommitOptions options{.folder = config.path, .free_min = limits.disk_free_min};
-  if (*state) {
-    last = (*state)->clock;
-    options.next_log = (*state)->next_log;
-  }
+  impl->guard = std::move(*guard);
+  const disk::CommitOptions options{
+      .folder = config.path, .free_min = limits.disk_free_min, .state = *state};
+  const auto last = state->commits > 0 ? std::optional(state->clock) : std::nullopt;
   impl->clock = std::make_unique<disk::StoreClock>(last, disk::read_clocks(), now);
   impl->probes = &probes;
   impl->probe_handle = probes.add(impl->probe);
-  impl->commits = std::make_unique<disk::CommitThread>(*impl->database, *impl->clock, options,
-                                                       impl->probe, logger.with("store"));
+  impl->commits = std::make_unique<disk::CommitThread>(*impl->database, *impl->guard, *impl->clock,
+                                                       options, impl->probe, logger.with("store"));
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - began);
   logger.with("store").info("open", {{"path", config.path},
                                      {"bytes", impl->database->bytes_on_disk()},

@@ -126,6 +126,7 @@ std::string encode(const State& state) {
   const SavedClock& clock = state.clock;
   return ValueWriter()
       .number(state.next_log)
+      .number(state.commits)
       .time(clock.store)
       .time(clock.boot)
       .time(clock.wall)
@@ -137,6 +138,7 @@ std::optional<State> decode_state(std::string_view value) {
   ValueReader reader(value);
   State state;
   state.next_log = reader.number<LogNumber>();
+  state.commits = reader.number<std::uint64_t>();
   state.clock.store = reader.time();
   state.clock.boot = reader.time();
   state.clock.wall = reader.time();

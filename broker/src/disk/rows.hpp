@@ -45,6 +45,7 @@ KeyRange all_of(char kind, LogNumber log);
 
 struct State {
   LogNumber next_log = 1;
+  std::uint64_t commits = 0;  ///< with this one
   SavedClock clock;
 };
 std::string encode(const State& state);

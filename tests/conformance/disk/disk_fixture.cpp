@@ -25,16 +25,15 @@ Result<void> DiskTest::try_open(bool verify) {
       {.folder = *path, .cache_bytes = 1 << 20, .verify = verify, .env = disk.env()});
   if (!database) return database.error();
   database_ = std::move(*database);
-  const auto row = database_->get(disk::state_key());
-  if (!row) return row.error();
-  const auto state = *row ? disk::decode_state(**row) : std::nullopt;
-  clock_ =
-      std::make_unique<disk::StoreClock>(state ? std::optional(state->clock) : std::nullopt,
-                                         disk::read_clocks(), std::chrono::steady_clock::now());
-  disk::CommitOptions wanted{.folder = folder(), .free_min = limits.disk_free_min};
+  guard_ = disk::CommitGuard::open(folder() / "commits").value();
+  const auto state = disk::check_state(*database_, *guard_);
+  if (!state) return state.error();
+  clock_ = std::make_unique<disk::StoreClock>(
+      state->commits > 0 ? std::optional(state->clock) : std::nullopt, disk::read_clocks(),
+      std::chrono::steady_clock::now());
+  disk::CommitOptions wanted{.folder = folder(), .free_min = limits.disk_free_min, .state = *state};
   wanted.free_space = [this] { return free_space.load(); };
-  if (state) wanted.next_log = state->next_log;
-  commits = std::make_unique<disk::CommitThread>(*database_, *clock_, wanted, probe,
+  commits = std::make_unique<disk::CommitThread>(*database_, *guard_, *clock_, wanted, probe,
                                                  runtime::Logger(said));
   StoreSeat seat{*this,
                  [this](std::string_view) { return options; },
@@ -64,8 +63,9 @@ void DiskTest::close() {
 
 void DiskTest::crash() {
   auto copy = std::make_unique<peal::test::TempFolder>();
-  fs::copy(folder(), copy->path(),
-           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  // First the guard, which is written last.
+  fs::copy_file(folder() / "commits", fs::path(copy->path()) / "commits");
+  fs::copy(folder(), copy->path(), fs::copy_options::recursive | fs::copy_options::skip_existing);
   close();
   folders_.push_back(std::move(copy));
 }

@@ -81,6 +81,7 @@ class DiskTest : public testing::Test, public LogStoreSink {
  private:
   std::vector<std::unique_ptr<peal::test::TempFolder>> folders_;
   std::unique_ptr<disk::Database> database_;
+  std::unique_ptr<disk::CommitGuard> guard_;
   std::unique_ptr<disk::StoreClock> clock_;
   std::mutex mutex_;
   std::condition_variable woken_;

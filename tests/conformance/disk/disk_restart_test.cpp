@@ -75,10 +75,12 @@ TEST_F(DiskRestart, WheneverItIsKilledALogIsWhatWasAskedUpToSomePointNotBeforeTh
   }
 }
 
+// Torn is what was never acknowledged, so the guard doesn't count it yet.
 TEST_F(DiskRestart, ATailTornAnywhereIsCutAndAllBeforeItIsThere) {
   open();
   publish_and_wait("a", "first");
   publish_and_wait("a", "second");
+  fs::copy_file(folder() / "commits", folder() / "commits-before");
   const auto whole = fs::file_size(newest(".log"));
   publish_and_wait("a", "third");
   const auto with_third = fs::file_size(newest(".log"));
@@ -87,6 +89,7 @@ TEST_F(DiskRestart, ATailTornAnywhereIsCutAndAllBeforeItIsThere) {
   for (auto size = whole; size < with_third; size += 7) {
     crash();
     fs::resize_file(newest(".log"), size);
+    fs::rename(folder() / "commits-before", folder() / "commits");
     open();
     EXPECT_EQ(payloads("a"), "first second") << size << " bytes of " << with_third;
     const auto next = publish_and_wait("a", "another");
@@ -107,6 +110,24 @@ TEST_F(DiskRestart, DamageBeforeTheTailRefusesToStartAndSaysWhatToDo) {
   EXPECT_EQ(opened.error().code, ErrorCode::storage_unavailable);
   EXPECT_NE(opened.error().message.find(folder().string()), std::string::npos);
   EXPECT_NE(opened.error().message.find("Restore a backup"), std::string::npos);
+}
+
+TEST_F(DiskRestart, DamageThatLooksLikeATornTailIsKnownByWhatIsMissing) {
+  open();
+  for (int i = 0; i < 20; ++i)
+    publish_and_wait("a", std::string(200, 'x'));
+  close();
+  const auto size = fs::file_size(newest(".log"));
+  for (auto at = std::uintmax_t{0}; at < size; at += 97) {
+    crash();
+    flip_byte(newest(".log"), at);
+    EXPECT_FALSE(try_open()) << "byte " << at << " of " << size;
+    step_back();
+  }
+  crash();
+  fs::resize_file(newest(".log"), size / 2);
+  EXPECT_NE(try_open().error().message.find("acknowledged publications are missing"),
+            std::string::npos);
 }
 
 class DiskDamagedTable : public DiskRestart {
