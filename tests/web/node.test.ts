@@ -76,6 +76,24 @@ describe("the client in Node", () => {
     expect(states, "the connection is fine all the while").toEqual([]);
   });
 
+  it.each(["websocket", "sse"] as const)("knows who is in a channel, over %s", async (transport) => {
+    const gateway = await here.gateway();
+    const [one, other] = [client(gateway, { transports: [transport] }), client(gateway, { transports: [transport] })];
+    const room = one.subscribe("log:people", { presence: true, data: { name: "one" } });
+    const told: string[] = [];
+    room.on("join", ({ data }) => told.push(`+${data.name}`));
+    room.on("leave", ({ data }) => told.push(`-${data.name}`));
+    await until(() => room.members.length === 1, "it sees itself");
+    other.subscribe("log:people", { presence: true, data: { name: "other" } });
+    await until(() => told.length === 1, "somebody joins");
+    expect(room.members.map(({ data }) => data.name).sort()).toEqual(["one", "other"]);
+    expect(await other.presence("log:people", { limit: 0 })).toMatchObject({ count: 2, users: 2 });
+    other.close();
+    await until(() => told.length === 2, "somebody leaves");
+    expect(told).toEqual(["+other", "-other"]);
+    expect(room.users).toBe(1);
+  });
+
   it("is refused for good with a key that nobody knows", async () => {
     const gateway = await here.gateway();
     const peal = client(gateway, { token: "no such key" });

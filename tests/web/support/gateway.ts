@@ -24,6 +24,7 @@ history_age_max = "0s"
 `];
 const kAnyone = `subscribe = "anyone"
 publish = "anyone"
+presence = "anyone"
 `;
 
 /** One process and its folder. */
