@@ -131,9 +131,8 @@ TEST_F(LogCommands, AHistoryOfNonsenseIsRefused) {
 
 TEST_F(LogCommands, ALoadPlacesEachBehindTheOneBefore) {
   const auto load = read_load_command(
-      reader,
-      R"({"channel":"a","epoch":"Epoch001","floor":2,"after":4,"publications":[)"
-      R"({"offset":5,"byte":70,"message":1},{"offset":9,"key":"k","message":2}]})");
+      reader, R"({"channel":"a","epoch":"Epoch001","floor":2,"after":4,"publications":[)"
+              R"({"offset":5,"byte":70,"message":1},{"offset":9,"key":"k","message":2}]})");
   ASSERT_TRUE(load);
   ASSERT_EQ(load->size(), 2U);
   const Epoch epoch = *Epoch::parse("Epoch001");

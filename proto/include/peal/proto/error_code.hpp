@@ -43,7 +43,7 @@ namespace peal {
   X(sequence_gap, true, 409, "previous is not the sequence remembered of this source")          \
   X(idempotency_conflict, false, 422, "The Idempotency-Key was used with another body")         \
   X(position_lost, false, 410, "The log no longer covers that position")                        \
-  X(log_full, false, 507, "The file has its history_bytes_max or history_length_max")            \
+  X(log_full, false, 507, "The file has its history_bytes_max or history_length_max")           \
   X(storage_unavailable, true, 503, "The log's storage can't be written; nothing was appended") \
   X(gone, false, 410, "It was deleted")                                                         \
   X(match_required, false, 428, "The rule wants If-Match or If-None-Match (require_match)")     \
