@@ -45,6 +45,7 @@ file = true
 pattern = "*"
 subscribe = "anyone"
 publish = "anyone"
+presence = "anyone"
 """
 
 

@@ -54,6 +54,7 @@ class History final : public Verb {
         query.since.reset();
         continue;
       }
+      if (!page && live && interrupted()) break;
       if (!page) return page.error();
       for (const JsonObject& publication : page->publications)
         printer.print(channel_, publication);

@@ -1,13 +1,17 @@
 #include "http_client.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/beast/http.hpp>
 #include <cerrno>
 #include <exception>
+#include <functional>
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "beast_stream.hpp"
+#include "signals.hpp"
 
 namespace peal::cli {
 
@@ -47,16 +51,28 @@ class HttpClient::ConnectionOver final : public HttpClient::Connection {
 
   beast::error_code exchange(const HttpRequest& request, milliseconds timeout,
                              HttpResponse& response, bool& sent) override {
-    return run(exchange_all(request, timeout, response, sent));
+    asio::posix::stream_descriptor signal(io_);
+    if (request.waits && interrupt_fd() >= 0) {
+      signal.assign(::dup(interrupt_fd()));
+      signal.async_wait(asio::posix::stream_descriptor::wait_read, [this](beast::error_code none) {
+        if (!none) beast::get_lowest_layer(stream_).cancel();
+      });
+    }
+    return run(exchange_all(request, timeout, response, sent), [&signal] {
+      beast::error_code ignored;
+      signal.close(ignored);
+    });
   }
 
  private:
-  beast::error_code run(asio::awaitable<beast::error_code> work) {
+  beast::error_code run(
+      asio::awaitable<beast::error_code> work, const std::function<void()>& done = [] {}) {
     beast::error_code result;
     std::exception_ptr thrown;
     asio::co_spawn(io_, std::move(work), [&](std::exception_ptr error, beast::error_code code) {
       thrown = error;
       result = code;
+      done();
     });
     io_.restart();
     io_.run();

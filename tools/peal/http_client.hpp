@@ -19,6 +19,7 @@ struct HttpRequest {
   std::string target;  ///< path and query
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  bool waits = false;  ///< the answer may take long: Ctrl-C gives it up
 };
 
 struct HttpResponse {

@@ -68,6 +68,7 @@ class HttpSource final : public LogSource {
     if (query.reverse) request.target += "&reverse=true";
     const bool wait = query.wait && query.since;
     if (wait) request.target += "&wait=" + std::to_string(kWaitSeconds);
+    request.waits = wait;
     request.headers = {{"Accept", "application/json"}, {"User-Agent", "peal"}};
     if (!options_.key.empty()) {
       request.headers.emplace_back("Authorization", "Bearer " + options_.key);
