@@ -137,6 +137,7 @@ npm_test() { # RESULTS SCRIPT
 # Counts, then the full numbers of connections: what they leave behind and what waiting costs.
 step_bench() {
   check bench env PEAL_BIN="$root/build/dev/bin" "$root/tests/bench/run" --smoke
+  check instructions python "$root/tests/bench/instructions" --bin "$root/build/dev/bin"
   check "10,000 connections" env PEAL_BIN="$root/build/dev/bin" "$root/tests/bench/run" --smoke --full \
     cycles idle idle_tls connects stopped_reader
 }

@@ -50,7 +50,12 @@ std::span<const LoopEvent> Loop::wait(std::chrono::microseconds timeout) {
   if (timeout.count() > 0 && !state_.compare_exchange_strong(expected, sleeping)) timeout = {};
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
   const timespec time{.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count() * 1000};
-  const int count = ::epoll_pwait2(epoll_, raw_.data(), kEventsPerTurn, &time, nullptr);
+  int count = ::epoll_pwait2(epoll_, raw_.data(), kEventsPerTurn, &time, nullptr);
+  if (count < 0 && errno == ENOSYS) [[unlikely]] {
+    // A kernel before 5.11, or valgrind: whole milliseconds, rounded up.
+    const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(timeout);
+    count = ::epoll_wait(epoll_, raw_.data(), kEventsPerTurn, static_cast<int>(rounded.count()));
+  }
   // Reads what the waker wrote, so that what it left before waking is seen by this turn.
   state_.exchange(awake, std::memory_order_acq_rel);
   std::size_t used = 0;
