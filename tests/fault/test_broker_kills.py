@@ -34,7 +34,7 @@ class Job:
         self.endpoint = self.broker.ready["listen"]
         bus = ["--bus-driver", "zmq", "--bus-connect", self.endpoint]
         self.gateways = [cluster.gateway(f"gateway-{n}", flags=bus, config=ALLOWED) for n in (1, 2)]
-        self.life = Life([gateway.ws_url for gateway in self.gateways], CHANNELS, listeners=6, wanderers=0)
+        self.life = Life([gateway.ws_url for gateway in self.gateways], CHANNELS, listeners=6, wanderers=4)
 
     def progress(self, publications: int = 40):
         """Every channel's producer has that many more acknowledged."""
