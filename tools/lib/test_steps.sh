@@ -139,7 +139,7 @@ step_bench() {
   check bench env PEAL_BIN="$root/build/dev/bin" "$root/tests/bench/run" --smoke
   check instructions python "$root/tests/bench/instructions" --bin "$root/build/dev/bin"
   check "10,000 connections" env PEAL_BIN="$root/build/dev/bin" "$root/tests/bench/run" --smoke --full \
-    cycles idle idle_tls connects stopped_reader
+    cycles idle idle_tls connects stopped_reader recoveries
 }
 # Unit, conformance and one short system test under a sanitizer.
 run_sanitized() {
