@@ -25,12 +25,12 @@ StoreTime start_of(const std::optional<SavedClock>& last, const ClockReading& no
 }  // namespace
 
 ClockReading read_clocks() {
-  static const std::string kBootId = [] {
+  static const std::string boot_id = [] {
     std::string id;
     std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
     return id;
   }();
-  return {kBootId, clock_time(CLOCK_BOOTTIME), clock_time(CLOCK_REALTIME)};
+  return {boot_id, clock_time(CLOCK_BOOTTIME), clock_time(CLOCK_REALTIME)};
 }
 
 StoreClock::StoreClock(const std::optional<SavedClock>& last, const ClockReading& now,

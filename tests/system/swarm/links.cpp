@@ -220,9 +220,8 @@ void Links::on_end(RequestId id, bool whole) {
   Link& link = links_[client];
   const std::string body = std::exchange(link.in, {});
   if (link.status != 200 && link.status != 0) {
-    const std::string problem = body;
     ended(client);
-    events_.on_refused(client, cli::JsonObject(problem));
+    events_.on_refused(client, cli::JsonObject(body));
     return events_.on_cut(client);
   }
   if (link.transport != Transport::poll || !whole || link.status == 0) {

@@ -248,7 +248,7 @@ TEST_F(FileTest, LosesNothingWhenTwoWritersRace) {
   const auto write = [&](char name) {
     std::size_t end = 0;
     for (int i = 0; i < kEach;) {
-      char line[8];
+      char line[16];
       std::snprintf(line, sizeof line, "%c%05d\n", name, i);
       const HttpAnswer answer = append("/files/log", end, {line, 7});
       if (answer.status == 204U) {
