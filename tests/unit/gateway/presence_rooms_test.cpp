@@ -195,7 +195,8 @@ TEST_F(PresenceRoomsTest, ACoreThatKeepsNobodySaysSoOnce) {
   });
   EXPECT_NE(client_->receive().find(R"({"event":"error","code":"permission_denied")"),
             std::string::npos);
-  tell(What::refused, {bus_->comings()[0].session, {}, {}});
+  const std::string session = bus_->comings()[0].session;
+  tell(What::refused, {session, {}, {}});
   EXPECT_NE(client_->receive().find(R"({"event":"error","code":"overloaded")"), std::string::npos);
 }
 
