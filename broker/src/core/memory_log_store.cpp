@@ -1,7 +1,8 @@
 #include "core/memory_log_store.hpp"
 
 #include <algorithm>
-#include <array>
+
+#include "core/epoch_from.hpp"
 
 namespace peal::broker {
 namespace {
@@ -32,20 +33,8 @@ MemoryLogStore::MemoryLogStore(LogStoreSink& sink, OptionsOf options_of, const L
       limits_(limits),
       random_(std::move(random)) {}
 
-Epoch MemoryLogStore::new_epoch() {
-  static constexpr std::string_view kDigits =
-      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  std::array<char, Epoch::kSize> text{};
-  std::uint64_t number = random_();
-  for (char& digit : text) {
-    digit = kDigits[number % kDigits.size()];
-    number /= kDigits.size();
-  }
-  return *Epoch::parse({text.data(), text.size()});
-}
-
 Log MemoryLogStore::make_log(std::string_view channel) {
-  return Log(new_epoch(), options_.intern(options_of_(channel)), limits_);
+  return Log(epoch_from(random_()), options_.intern(options_of_(channel)), limits_);
 }
 
 MemoryLogStore::Entries::iterator MemoryLogStore::at(std::string_view channel, TimePoint now) {
@@ -131,7 +120,7 @@ void MemoryLogStore::unwatch(LogId log, TimePoint now) {
 void MemoryLogStore::append(PeerId peer, const bus::PublishRequest& request, TimePoint now) {
   const auto entry = at(request.channel, now);
   const Epoch before = entry->log.epoch();
-  const auto fresh = request.replace ? std::optional(new_epoch()) : std::nullopt;
+  const auto fresh = request.replace ? std::optional(epoch_from(random_())) : std::nullopt;
   const bus::Published outcome = entry->log.append(request, now, fresh);
   const bool appended = outcome.status == bus::Published::Status::ok && !outcome.duplicate;
   const bool begun = entry->log.epoch() != before;

@@ -47,7 +47,6 @@ class MemoryLogStore final : public LogStore {
   void make_room(Entries::iterator keep, TimePoint now);
   void give_up(Entries::iterator entry, TimePoint now);
   void touch(Entries::iterator entry, TimePoint now);
-  Epoch new_epoch();
 
   LogStoreSink& sink_;
   const OptionsOf options_of_;
