@@ -4,7 +4,7 @@ import {
   acknowledge, begin, edit, fresh, inConflict, observe, refuse, refute, resolve, retry, valueOf,
   type Remote, type Stored,
 } from "../../src/sync/record.ts";
-import { randomOf } from "./support/random.ts";
+import { randomOf } from "../support/random.ts";
 
 const value = (offset: number, what: unknown, epoch = "aaaaaaaa"): Remote =>
   ({ is: "value", tag: { epoch, offset }, value: what });

@@ -5,7 +5,7 @@
 import { expect, it } from "vitest";
 import type { Replica, ReplicaOptions } from "../../src/sync/replica.ts";
 import { firstWins, lastWins, mergeSets, type Conflict, type Resolver } from "../../src/sync/resolvers.ts";
-import { randomOf } from "./support/random.ts";
+import { randomOf } from "../support/random.ts";
 import { turns, World, type Machine } from "./support/world.ts";
 
 const kHistories = Number(process.env.PEAL_HISTORIES ?? 1200);
