@@ -8,7 +8,7 @@ from .tree import Tree
 DOORS = {
     "ZeroMQ": (r"zmq(_addon)?\.h(pp)?$", r"broker/src/(bus|server)/\w*\.(cpp|hpp)|proto/runtime/src/\w+\.(cpp|hpp)|tools/peal/\w*\.cpp"),
     "Beast": (r"boost/beast", r"gateway/src/http/|proto/runtime/src/\w*(http|listener)\w*\.(cpp|hpp)|tools/peal/\w+\.(cpp|hpp)"),
-    "OpenSSL": (r"openssl/", r"gateway/src/io/\w*(tls|transport)\w*\.(cpp|hpp)|tools/peal/bench/client/tls_\w+\.cpp"),
+    "OpenSSL": (r"openssl/", r"gateway/src/io/\w*(tls|transport)\w*\.(cpp|hpp)|tools/peal/bench/client/tls_\w+\.cpp|broker/src/redis/tls_\w+\.(cpp|hpp)"),
     "simdjson": (r"simdjson", r"proto/src/json\w*\.cpp"),
     "protobuf": (r"google/protobuf|.*\.pb\.h$", r"proto/src/\w+\.cpp"),
     "spdlog": (r"spdlog/", r"proto/runtime/src/\w*log\w*\.cpp"),

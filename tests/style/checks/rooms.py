@@ -14,9 +14,9 @@ MAY_INCLUDE = [
     ("proto/", {"proto"}),
     ("broker/include/peal/broker/", {"proto", "broker", "bus", "runtime/probe.hpp"}),
     ("broker/src/core/", {"proto", "broker", "bus", "runtime/probe.hpp"}),
-    ("broker/", {"proto", "runtime", "broker", "bus"}),
+    ("broker/", {"proto", "runtime", "broker", "bus", "redis"}),
     ("gateway/", {"proto", "runtime", "broker", "bus", "gateway"}),
-    ("monitors/", {"proto", "runtime", "bus", "monitor"}),
+    ("monitors/", {"proto", "runtime", "bus", "redis", "monitor"}),
     ("tools/", {"proto", "runtime", "broker", "bus", "monitor"}),
 ]
 PRIVATE_ROOTS = {
