@@ -1,10 +1,16 @@
 #include "bus/zmq_port.hpp"
 
+#include <random>
 #include <utility>
 
 #include "bus/zmq_session.hpp"
 
 namespace peal::bus {
+
+std::uint64_t random_number() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32U) | device();
+}
 
 ZmqPort::ZmqPort(ZmqShared& shared, std::uint32_t index, BusSink& sink, Waker& waker)
     : shared_(shared), index_(index), sink_(sink), waker_(waker) {}
@@ -78,7 +84,7 @@ bool ZmqPort::turn() {
 void ZmqPort::post_gathered() {
   if (open_ == nullptr) return;
   CommandMessage* const message = std::exchange(open_, nullptr);
-  message->posted = std::chrono::steady_clock::now();
+  message->posted = shared_.clock();
   message->bytes = message->commands.bytes();
   shared_.queued_bytes.fetch_add(message->bytes, std::memory_order_relaxed);
   if (shared_.commands.post(message)) shared_.wake.wake();

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -39,11 +40,17 @@ struct ResultMessage {
   std::size_t bytes = 0;
 };
 
+/// From the machine's own source.
+std::uint64_t random_number();
+
 /// What the ports of one bus and its thread share.
 struct ZmqShared {
   enum class Phase : std::uint8_t { attaching, running, stopped };
   std::atomic<Phase> phase{Phase::attaching};
   std::size_t queue_bytes_max = 0;
+  /// Where time and random numbers come from; a simulation has its own.
+  std::function<LinkTime()> clock = [] { return std::chrono::steady_clock::now(); };
+  std::function<std::uint64_t()> random = random_number;
   WakeDescriptor wake;
   std::atomic<bool> wants_room{false};
   alignas(64) Mailbox<CommandMessage> commands;

@@ -22,11 +22,6 @@ constexpr auto kIdleMax = 100ms;
 constexpr auto kPauseMax = 2000ms;
 constexpr auto kComplainEvery = 10s;
 
-std::uint64_t random_number() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32U) | device();
-}
-
 }  // namespace
 
 ZmqThread::ZmqThread(const ZmqBusConfig& config, const Limits& limits, runtime::Logger logger,
@@ -37,8 +32,8 @@ ZmqThread::ZmqThread(const ZmqBusConfig& config, const Limits& limits, runtime::
       shared_(shared),
       ports_(std::move(ports)),
       probe_(probe),
-      incarnation_(random_number()),
-      random_(random_number()),
+      incarnation_(shared.random()),
+      random_(shared.random()),
       watches_(ports_.size()),
       deliveries_(ports_, limits.link_credit_bytes, probe) {
   trouble_ = "not connected yet";
@@ -62,24 +57,31 @@ void ZmqThread::say(BusState state) {
 }
 
 void ZmqThread::run() {
-  say(state());
+  begin();
   while (!stopping_.load()) {
-    const LinkTime now = std::chrono::steady_clock::now();
-    more_ = false;
-    if (session_)
-      session_->on_turn(now);  // before anything is read: a stall discards what is queued
-    if (!socket_ && now >= next_socket_) open_socket(now);
-    if (session_ && session_->link().state() == PeerLink::State::ended) end_session(now);
-    if (socket_) hear_events(now);
-    if (socket_) hear_messages(now);
-    take_spent();
-    take_commands(now);
-    walk_watches();
-    if (session_) session_->flush(now);
-    deliveries_.post_all();
+    const LinkTime now = shared_.clock();
+    turn(now);
     sleep(now);
   }
-  finish(std::chrono::steady_clock::now());
+  finish(shared_.clock());
+}
+
+void ZmqThread::begin() {
+  say(state());
+}
+
+void ZmqThread::turn(LinkTime now) {
+  more_ = false;
+  if (session_) session_->on_turn(now);  // before anything is read: a stall discards what is queued
+  if (!socket_ && now >= next_socket_) open_socket(now);
+  if (session_ && session_->link().state() == PeerLink::State::ended) end_session(now);
+  if (socket_) hear_events(now);
+  if (socket_) hear_messages(now);
+  take_spent();
+  take_commands(now);
+  walk_watches();
+  if (session_) session_->flush(now);
+  deliveries_.post_all();
 }
 
 void ZmqThread::open_socket(LinkTime now) {

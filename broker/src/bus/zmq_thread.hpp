@@ -28,8 +28,12 @@ class ZmqThread final : private SessionOwner {
   ZmqThread(const ZmqBusConfig& config, const Limits& limits, runtime::Logger logger,
             ZmqShared& shared, std::vector<ZmqPort*> ports, ZmqBusProbe& probe);
 
-  /// Until `stop` was called.
+  /// Until `stop` was called: begin, turns with a sleep after each, finish.
   void run();
+  void begin();
+  void turn(LinkTime now);
+  bool more() const { return more_; }  ///< the next turn is due at once
+  void finish(LinkTime now);
   void stop() noexcept;    ///< any thread
   BusState state() const;  ///< any thread
 
@@ -54,7 +58,6 @@ class ZmqThread final : private SessionOwner {
   void walk_watches();
   void take_spent();
   void sleep(LinkTime now);
-  void finish(LinkTime now);
 
   struct Visitor;
 

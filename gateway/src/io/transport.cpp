@@ -78,4 +78,8 @@ void Transport::shutdown() const {
   ::shutdown(fd, SHUT_WR);
 }
 
+void Transport::close() const {
+  ::close(fd);
+}
+
 }  // namespace peal::gateway

@@ -74,6 +74,8 @@ struct Transport {
   void give_up_after(std::chrono::milliseconds unacknowledged) const;
   /// Says goodbye (close_notify, then FIN) as far as that goes at once.
   void shutdown() const;
+  /// The socket itself; its TLS state has gone before it.
+  void close() const;
 };
 
 }  // namespace peal::gateway

@@ -15,7 +15,8 @@ namespace peal::gateway {
 using State = Connection::State;
 
 Connections::Connections(Loop& loop, ConnectionOwner& owner, const Limits& limits, TlsContext* tls,
-                         GatewayProbe& probe, runtime::Logger logger)
+                         GatewayProbe& probe, runtime::Logger logger,
+                         std::chrono::steady_clock::time_point now)
     : loop_(loop),
       owner_(owner),
       limits_(limits),
@@ -25,7 +26,7 @@ Connections::Connections(Loop& loop, ConnectionOwner& owner, const Limits& limit
       outlet_(*this, limits.queue_bytes_max),
       reserve_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
       buffer_(kBufferBytes),
-      start_(std::chrono::steady_clock::now()) {}
+      start_(now) {}
 
 Connections::~Connections() {
   for (std::uint32_t i = 0; i < table_.limit(); ++i)
@@ -333,7 +334,7 @@ void Connections::destroy(Connection& connection) {
   outlet_.forget(connection);
   wheel_.cancel(connection.index);
   connection.tls.reset();
-  ::close(connection.fd);  // leaves the epoll set with it
+  connection.transport().close();  // leaves the epoll set with it
   connection.fd = -1;
   dead_.push_back(connection.index);
 }

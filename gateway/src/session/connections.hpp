@@ -52,7 +52,8 @@ class Connections final : public OutletOwner {
   static constexpr std::chrono::milliseconds kTick{32};
 
   Connections(Loop& loop, ConnectionOwner& owner, const Limits& limits, TlsContext* tls,
-              GatewayProbe& probe, runtime::Logger logger);
+              GatewayProbe& probe, runtime::Logger logger,
+              std::chrono::steady_clock::time_point now);
   ~Connections() override;
 
   Slab<Connection>& table() { return table_; }
@@ -66,6 +67,8 @@ class Connections final : public OutletOwner {
   // The loop's turn.
   void set_now(std::chrono::steady_clock::time_point now);
   void accept_some(int listener);
+  /// A connection that was accepted.
+  void add(int fd);
   void on_event(const LoopEvent& event);
   void serve_ready();
   void tick();
@@ -115,7 +118,6 @@ class Connections final : public OutletOwner {
   void on_send_failed(Endpoint& endpoint) override;
   void on_overflow(Endpoint& endpoint) override;
 
-  void add(int fd);
   void shake_hands(Connection& connection);
   void read(Connection& connection);
   void feed(Connection& connection, std::span<char> input);

@@ -40,6 +40,10 @@ struct ShardConfig {
   std::string limits_json = "{}";  ///< told in the connect result
   std::shared_ptr<const ChannelRules> rules;  ///< never null
   std::shared_ptr<TlsContext> tls;            ///< null: plain
+  /// Where its time comes from; a simulation has its own.
+  std::function<std::chrono::steady_clock::time_point()> clock = [] {
+    return std::chrono::steady_clock::now();
+  };
   Hooks hooks;
   /// What a connect token makes of a session; empty: any token is token_invalid. Any shard, at
   /// once.

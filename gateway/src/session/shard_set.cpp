@@ -27,8 +27,10 @@ class Shards final : public ShardSet {
     for (std::size_t i = 0; i < listeners_.sockets.size(); ++i)
       shards_.push_back(std::make_unique<ShardThread>(config_, i, std::move(listeners_.sockets[i]),
                                                       shared_, logger_.with("shard"), probes_));
-    for (auto& shard : shards_)
-      shard->start(bus);
+    for (auto& shard : shards_) {
+      shard->attach(bus);
+      shard->start();
+    }
     return {};
   }
 

@@ -18,11 +18,11 @@ ShardThread::ShardThread(const ShardConfig& config, std::size_t index, Fd listen
       logger_(std::move(logger)),
       registration_(probes.add(probe_)),
       mailbox_(std::make_shared<Mailbox>(loop_)),
-      connections_(loop_, *this, config.limits, config.tls.get(), probe_, logger_),
+      connections_(loop_, *this, config.limits, config.tls.get(), probe_, logger_, config.clock()),
       sessions_(config, connections_, encoder_, probe_, host()),
       http_(*this, connections_, encoder_, config.limits, probe_, gate()),
       listener_(std::move(listener)),
-      now_(Clock::now()) {
+      now_(config.clock()) {
   mailbox_->set_closer(&sessions_);
   shared_.shelves.places.push_back({mailbox_, &sessions_.shelf()});
   last_turn_ = now_.time_since_epoch().count();
@@ -56,9 +56,12 @@ SessionHost ShardThread::host() {
           .incarnation = shared_.incarnation};
 }
 
-void ShardThread::start(bus::Bus& bus) {
+void ShardThread::attach(bus::Bus& bus) {
   port_ = &bus.attach(*this, loop_);
   sessions_.attach(*port_);
+}
+
+void ShardThread::start() {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -71,21 +74,25 @@ void ShardThread::stop() {
 
 bool ShardThread::ticked_within(std::chrono::milliseconds age) const {
   const Clock::time_point last{Clock::duration(last_turn_.load(std::memory_order_relaxed))};
-  return Clock::now() - last < age;
+  return config_.clock() - last < age;
 }
 
 void ShardThread::run() {
-  if (config_.make_http) http_.set_service(config_.make_http(*this));
-  if (!loop_.add(listener_.get(), {Watched::kListener, 0}, EPOLLIN))
-    logger_.error("can't watch the listener");
+  begin();
   while (!stopping_)
     turn();
-  release_all();
+  end();
+}
+
+void ShardThread::begin() {
+  if (config_.make_http) http_.set_service(config_.make_http(*this));
+  if (listener_.valid() && !loop_.add(listener_.get(), {Watched::kListener, 0}, EPOLLIN))
+    logger_.error("can't watch the listener");
 }
 
 void ShardThread::turn() {
   const auto events = loop_.wait(patience());
-  now_ = Clock::now();
+  now_ = config_.clock();
   last_turn_.store(now_.time_since_epoch().count(), std::memory_order_relaxed);
   connections_.set_now(now_);
   for (const LoopEvent& event : events) {
@@ -157,7 +164,7 @@ void ShardThread::run_tasks() {
 }
 
 void ShardThread::later(std::chrono::milliseconds after, std::function<void()> task) {
-  timers_.emplace(Clock::now() + after, std::move(task));
+  timers_.emplace(config_.clock() + after, std::move(task));
 }
 
 void ShardThread::run_timers() {
@@ -336,7 +343,7 @@ void ShardThread::end_gently(Connection& connection) {
     connections_.destroy(connection);
 }
 
-void ShardThread::release_all() {
+void ShardThread::end() {
   for (auto& task : mailbox_->close())
     task();
   if (port_ != nullptr) pump_bus();

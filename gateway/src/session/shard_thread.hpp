@@ -2,8 +2,8 @@
 // The Shard itself: wires a shard's parts together and runs their turns.
 //   wait (<= 256 events) -> accept, read -> what others posted -> the bus's turn -> flush at most
 //   512 connections -> deadlines -> free what has gone
-// The constructor runs on the starting thread, everything else on the shard's own, but for what
-// says "any thread".
+// The constructor and `attach` run on the starting thread, everything else on the shard's own, but
+// for what says "any thread".
 
 #include <atomic>
 #include <chrono>
@@ -37,10 +37,19 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
               runtime::Logger logger, runtime::ProbeRegistry& probes);
   ~ShardThread() override;
 
-  void start(bus::Bus& bus);
+  void attach(bus::Bus& bus);
+  void start();
   void stop();  ///< any other thread: ends the loop and joins
   bool ticked_within(std::chrono::milliseconds age) const;  ///< any thread
   const GatewayProbe& probe() const { return probe_; }
+
+  // What the thread does with its life, for whoever gives it no thread: begin, turns (each waits as
+  // long as `patience` says), end.
+  void begin();
+  void turn();
+  std::chrono::microseconds patience() const;
+  void end();
+  void add_connection(int fd) { connections_.add(fd); }  ///< one that was accepted elsewhere
 
   // Shard
   std::size_t index() const override { return index_; }
@@ -93,8 +102,6 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   void on_state(const bus::BusState& state) override;
 
   void run();
-  void turn();
-  std::chrono::microseconds patience() const;
   void pump_bus();
   void flush();
   void run_tasks();
@@ -102,7 +109,6 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   void later(std::chrono::milliseconds after, std::function<void()> task);
   void drain_some();
   void end_gently(Connection& connection);
-  void release_all();
   HttpFace::Gate gate();
   SessionHost host();
 

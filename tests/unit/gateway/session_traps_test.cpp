@@ -340,7 +340,7 @@ class ConnectionsClock : public testing::Test, public gateway::ConnectionOwner {
   Limits limits;
   gateway::Loop loop;
   gateway::GatewayProbe probe;
-  gateway::Connections connections{loop, *this, limits, nullptr, probe, runtime::Logger()};
+  gateway::Connections connections{loop, *this, limits, nullptr, probe, runtime::Logger(), begin};
 };
 
 TEST_F(ConnectionsClock, GoesOnWhereACountOfMillisecondsWraps) {
