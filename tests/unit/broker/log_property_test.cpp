@@ -1,333 +1,74 @@
-// Log against LogModel, over random histories: appends with every condition, retries, trims, ages,
-// compactions, replacements, restorations, reads in every mode, clients that come back, and a log
-// made again from what a store saved of it. PEAL_SEED=n repeats one, PEAL_HISTORIES=n runs more.
-
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <random>
+// Log against LogModel: one that keeps texts, and a bare one that is made again now and then from
+// what a store saved of it.
 
 #include "core/log.hpp"
-#include "log_client.hpp"
-#include "log_model.hpp"
+#include "log_history.hpp"
 #include "saved_log.hpp"
 
-namespace peal::broker {
+namespace peal::broker::test {
 namespace {
 
-using std::chrono::milliseconds;
-using Mode = bus::ReadRequest::Mode;
-using Status = bus::Published::Status;
-
-const Epoch kOther = *Epoch::parse("OtherOne");
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+/// What a log promises of its last append, whichever it was.
+void check_before_last(const Log& log, const bus::Published& outcome) {
+  if (outcome.status != bus::Published::Status::ok || outcome.duplicate) return;
+  EXPECT_EQ(log.before_last().top.next(), outcome.position->offset);
+  EXPECT_LE(log.before_last().floor, log.before_last().top);
 }
 
-struct Tally {
-  std::size_t appended = 0, duplicates = 0, lost = 0, pages = 0, bytes_read = 0;
-  std::size_t replaced = 0, placed = 0, crashes = 0, recoveries = 0, resets = 0;
-  std::map<ErrorCode, std::size_t> refused;
-};
-
-class History {
+class InMemory final : public TestedLog {
  public:
-  History(std::uint64_t seed, Tally& tally)
-      : random_(seed),
-        tally_(tally),
-        limits_(choose_limits()),
-        options_(choose_options()),
-        log_(epoch(), options_, limits_),
-        saved_(epoch(), options_, limits_),
-        model_(epoch(), options_, limits_) {}
+  InMemory(const Epoch& epoch, const ChannelOptions& options, const Limits& limits)
+      : log_(epoch, options, limits) {}
 
-  void run() {
-    const auto steps = 20 + pick(150);
-    for (std::uint64_t i = 0; i < steps && !testing::Test::HasFailure(); ++i) {
-      SCOPED_TRACE("step " + std::to_string(i));
-      if (pick(4) == 0) now_ += milliseconds(pick(1500));
-      if (pick(50) == 0) now_ += milliseconds(pick(40'000));
-      step();
-      ASSERT_EQ(log_.head(now_), model_.head(now_));
-      ASSERT_EQ(saved_.log().head(now_), model_.head(now_));
-      ASSERT_EQ(log_.meta().end_byte, model_.end());
-      ASSERT_EQ(saved_.log().meta(), log_.meta());
-    }
-    for (const test::LogClient& client : clients_) {
-      tally_.recoveries += client.recoveries;
-      tally_.resets += client.resets;
-    }
+  bus::Published append(const bus::PublishRequest& request, TimePoint now,
+                        const Epoch& fresh) override {
+    auto outcome = log_.append(request, now, fresh);
+    check_before_last(log_, outcome);
+    return outcome;
   }
+  bus::Page read(const bus::ReadRequest& request, std::vector<PublicationView>& publications,
+                 TimePoint now) override {
+    return log_.read(request, publications, now);
+  }
+  Head head(TimePoint now) override { return log_.head(now); }
+  std::uint64_t end_byte() override { return log_.meta().end_byte; }
 
  private:
-  std::uint64_t pick(std::uint64_t below) { return random_() % below; }
-  Epoch epoch() const {
-    std::string text = std::to_string(10'000'000 + epochs_);
-    return *Epoch::parse(text);
-  }
-
-  ChannelOptions choose_options() {
-    ChannelOptions options;
-    options.recoverable = true;
-    options.history_length_max = pick(3) == 0 ? 1000 : pick(30);
-    options.history_bytes_max = pick(3) == 0 ? 100'000 : 50 + pick(500);
-    options.history_age_max = std::chrono::seconds(pick(5) == 0 ? 0 : 1 + pick(30));
-    options.compact = pick(3) == 0;
-    options.refuse_when_full = pick(6) == 0;
-    keys_ = pick(3) == 0 ? 0 : 1 + pick(6);
-    return options;
-  }
-  Limits choose_limits() {
-    Limits small;
-    small.sources_max = 1 + pick(3);
-    small.source_ttl = std::chrono::seconds(1 + pick(40));
-    small.idempotency_keys_max = 1 + pick(5);
-    small.idempotency_ttl = std::chrono::seconds(1 + pick(20));
-    return small;
-  }
-  std::string some_key() {
-    const auto n = pick(keys_ + 1);
-    return n == 0 ? "" : "k" + std::to_string(n);
-  }
-  Offset some_offset() {
-    const auto top = model_.head(now_).top.value;
-    const auto choice = pick(40);
-    if (choice == 0) return {std::uint64_t{1} << 63};
-    if (choice == 1) return kOffsetMax;
-    return {choice < 10 ? top : pick(top + 3)};
-  }
-
-  void step() {
-    const auto choice = pick(20);
-    if (choice < 11) {
-      append();
-    } else if (choice < 15) {
-      read();
-    } else if (choice < 19) {
-      follow(clients_[pick(clients_.size())]);
-    } else if (pick(3) == 0) {
-      saved_.crash();
-      ++tally_.crashes;
-    }
-  }
-
-  bus::PublishRequest some_request() {
-    publication_ = {};
-    publication_.kind = pick(8) == 0 ? Kind::deletion : Kind::value;
-    publication_.key = some_key();
-    publication_.payload = std::string(pick(40), static_cast<char>('a' + pick(2)));
-    bus::PublishRequest request;
-    if (pick(3) == 0) {
-      publication_.source = "s" + std::to_string(pick(4));
-      publication_.sequence = {pick(3), pick(8)};
-      if (pick(3) == 0) request.previous = Sequence{pick(3), pick(8)};
-    } else if (pick(60) == 0) {
-      request.previous = Sequence{};
-    }
-    idempotency_key_ = pick(5) == 0 ? "i" + std::to_string(pick(8)) : "";
-    request.publication = view_of(publication_);
-    request.idempotency_key = idempotency_key_;
-    return request;
-  }
-
-  void append() {
-    bus::PublishRequest request = some_request();
-    request.id = 1 + pick(1000);
-    if (pick(5) == 0) {
-      request.expect = Position{pick(6) == 0 ? kOther : model_.epoch(), some_offset()};
-      const auto& key = publication_.key;
-      const auto current = key.empty() ? model_.head(now_).top.value : model_.last_of(key);
-      if (pick(2) == 0) request.expect->offset = {current};
-    }
-    if (pick(6) == 0) request.expect_value = static_cast<bus::ExpectValue>(1 + pick(2));
-    if (pick(8) == 0) request.expect_end = pick(3) == 0 ? pick(100) : model_.end();
-    if (pick(25) == 0) request.replace = true;
-    if (pick(25) == 0 || (model_.head(now_).top.value == 0 && pick(3) == 0)) place(request);
-    ++epochs_;
-    const Epoch fresh = epoch();
-    const auto expected = model_.append(request, fresh, now_);
-    judge(request, expected, log_.append(request, now_, fresh), log_);
-    judge(request, expected, saved_.log().append(request, now_, fresh), saved_.log());
-    count(request, expected);
-  }
-
-  /// Turns the request into a restoration, mostly one that can be.
-  void place(bus::PublishRequest& request) {
-    const Head head = model_.head(now_);
-    const bool neat = pick(5) != 0;
-    if (neat) {
-      bus::PublishRequest plain;
-      plain.id = request.id;
-      plain.publication = request.publication;
-      request = plain;
-    }
-    const auto offset = neat ? head.top.value + 1 + pick(4) * pick(3) : some_offset().value;
-    request.place = Position{pick(8) == 0 ? kOther : model_.epoch(), {offset}};
-    if (pick(2) == 0) request.place_floor = Offset{pick(4) == 0 ? offset : pick(offset + 1)};
-    if (pick(3) == 0) request.expect_end = model_.end() + pick(20);
-    if (pick(3) == 0) request.expect = head.position();
-  }
-
-  void judge(const bus::PublishRequest& request, const test::LogModel::Outcome& expected,
-             const bus::Published& outcome, const Log& log) {
-    using Kind = test::LogModel::Outcome::Kind;
-    ASSERT_EQ(outcome.id, request.id);
-    ASSERT_EQ(outcome.duplicate, expected.kind == Kind::duplicate);
-    ASSERT_EQ(outcome.last, expected.remembered);
-    if (expected.kind == Kind::refused) {
-      ASSERT_EQ(outcome.status, Status::refused);
-      ASSERT_EQ(outcome.error->code, expected.code) << outcome.error->message;
-      const bool tells = expected.code == ErrorCode::expectation_failed;
-      ASSERT_EQ(outcome.position.has_value(), tells);
-      if (tells) {
-        ASSERT_EQ(*outcome.position, (Position{model_.epoch(), {expected.current}}));
-        ASSERT_EQ(outcome.end_byte, model_.end());
-      }
-      return;
-    }
-    ASSERT_EQ(outcome.status, Status::ok);
-    ASSERT_FALSE(outcome.error);
-    ASSERT_EQ(outcome.position ? outcome.position->offset.value : 0, expected.offset);
-    if (expected.kind == Kind::duplicate) return;
-    ASSERT_EQ(outcome.end_byte, model_.end());
-    ASSERT_EQ(log.before_last().top.value + 1, expected.offset);
-    ASSERT_LE(log.before_last().floor, log.before_last().top);
-  }
-
-  void count(const bus::PublishRequest& request, const test::LogModel::Outcome& expected) {
-    using Kind = test::LogModel::Outcome::Kind;
-    if (expected.kind == Kind::refused) {
-      ++tally_.refused[expected.code];
-      return;
-    }
-    ++(expected.kind == Kind::duplicate ? tally_.duplicates : tally_.appended);
-    if (expected.kind == Kind::duplicate) return;
-    tally_.replaced += request.replace ? 1 : 0;
-    tally_.placed += request.place ? 1 : 0;
-  }
-
-  void read() {
-    bus::ReadRequest request;
-    request.id = 1 + pick(1000);
-    request.mode = static_cast<Mode>(pick(4));
-    request.after = pick(3) == 0 ? Offset{} : some_offset();
-    if (request.mode == Mode::bytes && pick(4) != 0) request.after = {pick(model_.end() + 2)};
-    request.limit = pick(4) == 0 ? 1000 : pick(12);
-    request.bytes = pick(3) == 0 ? 100'000 : pick(300);
-    if (pick(2) == 0) request.epoch = pick(10) == 0 ? kOther : model_.epoch();
-    const auto expected = model_.read(request, now_);
-    judge(request, expected, log_.read(request, publications_, now_));
-    judge(request, expected, saved_.read(request, publications_, now_));
-    if (!expected) {
-      ++tally_.lost;
-    } else {
-      ++tally_.pages;
-      if (request.mode == Mode::bytes) tally_.bytes_read += expected->pieces.empty() ? 0 : 1;
-    }
-  }
-
-  void judge(const bus::ReadRequest& request, const std::optional<test::LogModel::Range>& expected,
-             const bus::Page& page) {
-    ASSERT_EQ(page.id, request.id);
-    ASSERT_EQ(page.head, model_.head(now_));
-    ASSERT_EQ(page.end_byte, model_.end());
-    ASSERT_EQ(page.error.has_value(), !expected.has_value());
-    if (!expected) {
-      ASSERT_EQ(page.error->code, ErrorCode::position_lost);
-      return;
-    }
-    ASSERT_EQ(page.after.value, expected->after);
-    ASSERT_EQ(page.to.value, expected->to);
-    ASSERT_EQ(page.publications.size(), expected->pieces.size());
-    if (request.mode == Mode::bytes) {
-      ASSERT_EQ(page.first_byte, request.after.value);
-    }
-    for (std::size_t i = 0; i < expected->pieces.size(); ++i) {
-      const PublicationView& found = page.publications[i];
-      const auto& wanted = model_.at(expected->pieces[i].offset);
-      ASSERT_EQ(found.offset, wanted.publication.offset);
-      ASSERT_EQ(found.payload, expected->pieces[i].payload);
-      ASSERT_EQ(found.key, wanted.publication.key);
-      ASSERT_EQ(found.kind, wanted.publication.kind);
-      ASSERT_EQ(found.source, wanted.publication.source);
-      ASSERT_EQ(found.sequence, wanted.publication.sequence);
-      if (i == 0 && request.mode == Mode::forward) {
-        ASSERT_EQ(page.first_byte, wanted.begin);
-      }
-    }
-  }
-
-  /// A client comes back: it reads page by page, while others may go on appending.
-  void follow(test::LogClient& client) {
-    const std::size_t limit = 1 + pick(20);
-    for (int pages = 0; pages < 40; ++pages) {
-      const bus::ReadRequest request = client.next(limit);
-      const bool from_saved = pick(2) == 0;
-      const bus::Page page = from_saved ? saved_.read(request, publications_, now_)
-                                        : log_.read(request, publications_, now_);
-      ASSERT_EQ(client.take(page), "");
-      if (!page.error && client.caught_up()) {
-        ASSERT_EQ(client.judge(model_), "");
-        return;
-      }
-      if (pick(6) == 0) append();
-      if (testing::Test::HasFailure()) return;
-    }
-  }
-
-  std::mt19937_64 random_;
-  Tally& tally_;
-  const Limits limits_;
-  std::uint64_t keys_ = 0;
-  const ChannelOptions options_;
-  std::uint64_t epochs_ = 0;
   Log log_;
-  test::SavedLog saved_;
-  test::LogModel model_;
-  std::vector<test::LogClient> clients_{4};
-  Publication publication_;
-  std::string idempotency_key_;
-  std::vector<PublicationView> publications_;
-  TimePoint now_{std::chrono::hours(1)};
+};
+
+class Saved final : public TestedLog {
+ public:
+  Saved(const Epoch& epoch, const ChannelOptions& options, const Limits& limits)
+      : saved_(epoch, options, limits) {}
+
+  bus::Published append(const bus::PublishRequest& request, TimePoint now,
+                        const Epoch& fresh) override {
+    auto outcome = saved_.log().append(request, now, fresh);
+    check_before_last(saved_.log(), outcome);
+    return outcome;
+  }
+  bus::Page read(const bus::ReadRequest& request, std::vector<PublicationView>& publications,
+                 TimePoint now) override {
+    return saved_.read(request, publications, now);
+  }
+  Head head(TimePoint now) override { return saved_.log().head(now); }
+  std::uint64_t end_byte() override { return saved_.log().meta().end_byte; }
+  void crash() override { saved_.crash(); }
+
+ private:
+  SavedLog saved_;
 };
 
 TEST(LogProperty, AgreesWithTheModelOverRandomHistories) {
-  const auto seed = from_environment("PEAL_SEED", std::random_device{}());
-  const auto histories = from_environment("PEAL_HISTORIES", 5000);
-  std::printf("seed %llu, %llu histories\n", static_cast<unsigned long long>(seed),
-              static_cast<unsigned long long>(histories));
-  Tally tally;
-  for (std::uint64_t i = 0; i < histories; ++i) {
-    SCOPED_TRACE("repeat with PEAL_HISTORIES=1 PEAL_SEED=" + std::to_string(seed + i));
-    History history(seed + i, tally);
-    history.run();
-    if (HasFailure()) return;
-  }
-  std::printf(
-      "%zu appended, %zu duplicates, %zu replaced, %zu placed, %zu crashes; %zu pages, "
-      "%zu of bytes, %zu lost; %zu recoveries, %zu told to begin anew\n",
-      tally.appended, tally.duplicates, tally.replaced, tally.placed, tally.crashes, tally.pages,
-      tally.bytes_read, tally.lost, tally.recoveries, tally.resets);
-  if (histories < 1000) return;
-  // The histories are worth nothing when they don't reach every rule.
-  EXPECT_GT(tally.appended, histories * 10);
-  EXPECT_GT(tally.duplicates, histories);
-  EXPECT_GT(tally.replaced, histories / 10);
-  EXPECT_GT(tally.placed, histories / 2);
-  EXPECT_GT(tally.crashes, histories / 2);
-  EXPECT_GT(tally.pages, histories * 3);
-  EXPECT_GT(tally.bytes_read, histories / 2);
-  EXPECT_GT(tally.lost, histories / 4);
-  EXPECT_GT(tally.recoveries, histories * 5);
-  EXPECT_GT(tally.resets, histories / 2);
-  for (const ErrorCode code :
-       {ErrorCode::expectation_failed, ErrorCode::sequence_gap, ErrorCode::idempotency_conflict,
-        ErrorCode::command_invalid, ErrorCode::log_full}) {
-    EXPECT_GT(tally.refused[code], histories / 20) << info(code).name;
-  }
+  run_log_histories(5000,
+                    [](const Epoch& epoch, const ChannelOptions& options, const Limits& limits) {
+                      TestedLogs logs;
+                      logs.push_back(std::make_unique<InMemory>(epoch, options, limits));
+                      logs.push_back(std::make_unique<Saved>(epoch, options, limits));
+                      return logs;
+                    });
 }
 
 }  // namespace
-}  // namespace peal::broker
+}  // namespace peal::broker::test
