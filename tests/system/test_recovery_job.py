@@ -56,14 +56,14 @@ def run(job, gateways, count, transports=TRANSPORTS, rate=2500, **options):
 @pytest.mark.sanitized
 def test_clients_that_come_back_anywhere_over_any_transport_miss_nothing(cluster, job):
     count = int(200_000 / slow_factor()) // 100 * 100
-    heard = run(job, start_cluster(cluster), count)
+    heard = run(job, start_cluster(cluster), count, returns=2 * CLIENTS)
     verdict = job.judge()
     print("verdict:", verdict)
     assert verdict["faults"] == 0 and verdict["told"] == heard["told"] == 0
     assert verdict["ok"] == verdict["publishes"] == count
     # Every client that was there from the start is due all of its channels.
     assert verdict["deliveries"] == verdict["due"] >= CLIENTS * EACH * count // CHANNELS * 99 // 100
-    assert heard["returns"] >= 2 * CLIENTS and heard["recovered"] >= CLIENTS
+    assert heard["returns"] >= 2 * CLIENTS and heard["recovered"] >= CLIENTS / slow_factor()
     assert all(heard["came_over"][name] >= 100 for name in TRANSPORTS), heard
 
 

@@ -249,6 +249,7 @@ def test_who_only_waits_costs_a_kilobyte(cluster, query, most):
     clients, before = [], 0
     for i in range(4000):
         if i == 1000:  # pools and tables have their first size
+            until(lambda: gateway.metric("peal_http_requests_total") == 1000, "the first have asked")
             before = gateway.rss()
         clients.append(socket.create_connection(gateway.address))
         clients[-1].sendall(f"GET /stream?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())

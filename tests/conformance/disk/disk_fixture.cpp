@@ -8,7 +8,7 @@ namespace peal::broker::test {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kPatience{60};
 
 }  // namespace
 
@@ -65,7 +65,10 @@ void DiskTest::crash() {
   auto copy = std::make_unique<peal::test::TempFolder>();
   // First the guard, which is written last.
   fs::copy_file(folder() / "commits", fs::path(copy->path()) / "commits");
-  fs::copy(folder(), copy->path(), fs::copy_options::recursive | fs::copy_options::skip_existing);
+  {
+    const auto still = disk.still();  // a kill leaves all files as they were at one instant
+    fs::copy(folder(), copy->path(), fs::copy_options::recursive | fs::copy_options::skip_existing);
+  }
   close();
   folders_.push_back(std::move(copy));
 }

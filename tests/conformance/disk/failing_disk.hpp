@@ -1,5 +1,6 @@
 #pragma once
-// A disk that fails or hangs when told: under RocksDB, the files of its write-ahead log. Any
+// A disk that fails or hangs when told, and can be held still: under RocksDB. Failing and hanging
+// are for the files of its write-ahead log; held still is everything, as a kill would find it. Any
 // thread.
 
 #include <rocksdb/env.h>
@@ -7,6 +8,8 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
 
 namespace peal::broker::test {
 
@@ -18,10 +21,13 @@ class FailingDisk {
   void fail_syncs(bool fail) { state_->fail_syncs = fail; }
   /// Syncing waits until it is let go.
   void hang(bool hang);
+  /// While it is held, no byte is written and no file made, renamed or deleted.
+  std::unique_lock<std::shared_mutex> still() { return std::unique_lock(state_->still); }
 
   struct State {
     std::atomic<bool> fail_syncs{false};
     std::atomic<bool> hang{false};
+    std::shared_mutex still;
   };
 
  private:

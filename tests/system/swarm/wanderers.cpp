@@ -2,8 +2,9 @@
 // after a random while by cutting its connection, and comes back with its positions, at any gateway
 // and over any transport (WebSocket, server-sent events, long-poll). Writes what each heard and
 // from where it followed (journal.hpp); the checker's Continuity judges. Prints "ready" when all
-// have been told their first positions. When standard input ends nobody leaves any more; it ends
-// when nothing has been heard for a while, with a line of counts.
+// have been told their first positions. When standard input has ended, and there were as many
+// returns as are wanted, nobody leaves any more; it ends when nothing has been heard for a while,
+// with a line of counts.
 
 #include <poll.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ struct Plan {
   std::uint64_t clients = 500;
   std::uint64_t channels = 50;
   std::uint64_t per_client = 3;
+  std::uint64_t returns = 0;  ///< as many there are at least, however slow all is
   std::uint64_t seed = 1;
   std::uint64_t drop_one_in = 0;  ///< planted: a message in so many is not written down
   std::chrono::milliseconds stay{2000};
@@ -76,6 +78,7 @@ class Wanderers final : public LinkEvents {
 
   int run() {
     bool input_open = true;
+    bool wandering = true;
     bool said_ready = false;
     last_heard_ = steady_ns();
     for (std::size_t i = 0; i < all_.size(); ++i) {
@@ -88,10 +91,11 @@ class Wanderers final : public LinkEvents {
         said_ready = true;
         std::cout << "ready" << std::endl;
       }
-      wander(now, said_ready && input_open);
-      if (input_open) {
-        input_open = !input_ended();
-        last_heard_ = input_open ? now : last_heard_;
+      wander(now, said_ready && wandering);
+      if (wandering) {
+        input_open = input_open && !input_ended();
+        wandering = input_open || counts_.returns < plan_.returns;
+        last_heard_ = wandering ? now : last_heard_;
       } else if (now - last_heard_ > static_cast<std::uint64_t>(plan_.quiet.count()) * 1'000'000 &&
                  std::ranges::all_of(all_, [](const Wanderer& one) { return one.here; })) {
         break;
@@ -300,6 +304,7 @@ int main_with(const std::vector<std::string>& words) {
   arguments.option("--clients", "N", plan.clients, "clients");
   arguments.option("--channels", "N", plan.channels, "channels there are");
   arguments.option("--per-client", "N", plan.per_client, "channels a client follows");
+  arguments.option("--returns", "N", plan.returns, "returns there are at least");
   arguments.option("--seed", "N", plan.seed, "of their choices");
   arguments.option("--stay", "TIME", plan.stay, "how long about a client stays");
   arguments.option("--away", "TIME", plan.away, "how long about it is away");
