@@ -9,7 +9,7 @@ from lib.processes import bin_dir
 
 SECOND = 1_000_000_000
 EPOCH, OTHER = 4711, 4712
-FAULTS = ["lost", "skipped", "duplicated", "reordered", "phantom"]
+FAULTS = ["lost", "skipped", "duplicated", "reordered", "phantom", "stale", "false_results"]
 
 
 class Story:
@@ -41,12 +41,12 @@ class Story:
 
 @pytest.fixture
 def judge(tmp_path):
-    def run(story):
+    def run(story, *flags):
         producer, wanderers = tmp_path / "producer", tmp_path / "wanderers"
         producer.write_text("".join("P " + " ".join(map(str, line)) + "\n" for line in story.published))
         wanderers.write_text("".join(" ".join(map(str, line)) + "\n" for line in story.heard))
-        done = subprocess.run([bin_dir() / "checker", "--producer", producer, "--wanderers", wanderers],
-                              capture_output=True, text=True, timeout=60)
+        done = subprocess.run([bin_dir() / "checker", "--producer", producer, "--wanderers", wanderers,
+                               *map(str, flags)], capture_output=True, text=True, timeout=60)
         return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
 
     return run
@@ -162,6 +162,61 @@ def test_a_result_of_an_epoch_that_ended_is_not_due(judge):
     story.published.append([1, 0, 999, story.end, "ok", story.end, 1, OTHER])
     code, verdict, _ = judge(story)
     assert code == 0 and verdict["epochs"] == 4
+
+
+def test_what_was_repeated_until_it_was_acknowledged_may_stand_in_the_epoch_before_too(judge):
+    story = Story()
+    top = story.top[0]
+    story.published.append([0, 0, 998, story.end, "kept", story.end + 9, 1, OTHER])
+    story.published.append([0, 0, 999, story.end, "kept", story.end + 9])
+    story.published.append([0, 0, 1000, story.end, "kept", story.end + 9])  # and this nobody hears
+    ends = [i for i, line in enumerate(story.heard) if line[0] == "E"][0]
+    for client in range(4):
+        story.heard[ends:ends] = [["D", client, 0, 0, 998, story.end + 1, top + 1],
+                                  ["B", client, 0, story.end + 2, OTHER, 0, "told"],
+                                  ["D", client, 0, 0, 998, story.end + 9, 1], ["D", client, 0, 0, 999, story.end + 9, 2]]
+        ends += 4
+    code, verdict, says = judge(story)
+    assert code == 0, says
+    assert (verdict["kept"], verdict["unheard"], verdict["told_min"], verdict["told_max"]) == (3, 1, 0, 1)
+    story.heard[ends - 1][4] = 998  # twice in one epoch: the sequence did not do its work
+    code, verdict, _ = judge(story)
+    assert code == 1
+    only(verdict, phantom=1, lost=1)
+
+
+def test_an_epoch_that_was_left_must_not_come_back(judge):
+    story = Story()
+    ends = [i for i, line in enumerate(story.heard) if line[0] == "E"][0]
+    story.heard[ends:ends] = [["B", 1, 2, story.end, OTHER, 0, "told"],
+                              ["B", 1, 2, story.end, EPOCH, story.top[2], "told"]]
+    code, verdict, _ = judge(story)
+    assert code == 1
+    only(verdict, stale=1)
+
+
+def test_around_an_outage_nothing_is_acknowledged_and_the_last_client_to_come_back_is_timed(judge):
+    story = Story()
+    killed = story.end + SECOND
+    restarted = killed + 4 * SECOND
+    story.published.append([0, 0, 998, killed - 5, "ok", killed + SECOND // 10, story.top[0] + 1, EPOCH])
+    for channel in range(3):
+        offset = story.top[channel] + (2 if channel == 0 else 1)
+        story.published.append([0, channel, 1000 + channel, restarted + 5, "ok", restarted + 9, offset, EPOCH])
+        for client in range(4):
+            if channel == 0:
+                story.heard.append(["D", client, 0, 0, 998, killed, offset - 1])
+            story.heard.append(["D", client, channel, 0, 1000 + channel, restarted + (client + channel) * SECOND, offset])
+    flags = ["--killed", killed, "--restarted", restarted]
+    code, verdict, says = judge(story, *flags)
+    assert code == 0, says
+    assert verdict["back_after_ms"] == 5000 and verdict["silence_ms"] >= 9000
+    story.published[-4][5] = killed + SECOND
+    code, verdict, _ = judge(story, *flags)
+    assert code == 1
+    only(verdict, false_results=1)
+    del story.heard[-1]
+    assert judge(story, *flags)[1]["back_after_ms"] == -1
 
 
 @pytest.mark.parametrize("line", ["P 1 2 3", "D 1 1 1 1 1", "B 1 1 1 1 1 never", "Q 1", "E 1 1", "P 1 1 1 1 fired 1"])

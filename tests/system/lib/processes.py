@@ -43,11 +43,12 @@ def until(condition, what: str, seconds: float = 10.0, step: float = 0.01):
 
 
 class Process:
-    """One running Peal process."""
+    """One running Peal process; `prefix` is the command that it is started by, as in a network namespace."""
 
     def __init__(self, program: str, name: str, folder: pathlib.Path, flags: list[str],
-                 env: dict[str, str] | None = None):
+                 env: dict[str, str] | None = None, prefix: list[str] | None = None):
         self.program, self.name, self.folder, self.flags = program, name, folder, flags
+        self.prefix = prefix or []
         self.folder.mkdir(parents=True, exist_ok=True)
         self.ready_path = self.folder / f"{name}.ready"
         self.log_path = self.folder / f"{name}.log"
@@ -61,7 +62,7 @@ class Process:
     def launch(self) -> "Process":
         """Starts the program without waiting for it."""
         self.ready_path.unlink(missing_ok=True)
-        command = [str(bin_dir() / self.program), "--name", self.name, "--ready-file",
+        command = [*self.prefix, str(bin_dir() / self.program), "--name", self.name, "--ready-file",
                    str(self.ready_path), *self.flags]
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -113,6 +114,10 @@ class Process:
         return self.popen.returncode
 
     @property
+    def alive(self) -> bool:
+        return self.popen is not None and self.popen.poll() is None
+
+    @property
     def pid(self) -> int:
         return self.popen.pid
 
@@ -161,8 +166,9 @@ class Gateway(Process):
     """A peal-gateway on free ports; everything is allowed on `*` unless `rules` is given."""
 
     def __init__(self, name: str, folder: pathlib.Path, flags: list[str] | None = None,
-                 config: str | None = None, allow: str | None = "*", env: dict[str, str] | None = None):
-        flags = ["--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0", "--drain-time", "1s",
+                 config: str | None = None, allow: str | None = "*", env: dict[str, str] | None = None,
+                 listen: str | None = None, host: str = "127.0.0.1", prefix: list[str] | None = None):
+        flags = ["--listen", listen or f"{host}:0", "--internal-listen", f"{host}:0", "--drain-time", "1s",
                  "--control", f"ipc://{folder}/{name}.control", "--ingest", f"ipc://{folder}/{name}.ingest",
                  *(flags or [])]
         folder.mkdir(parents=True, exist_ok=True)
@@ -172,7 +178,7 @@ class Gateway(Process):
             flags += ["--config", str(path)]
         elif allow:
             flags += ["--allow", allow]
-        super().__init__("peal-gateway", name, folder, flags, env)
+        super().__init__("peal-gateway", name, folder, flags, env, prefix)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -192,11 +198,11 @@ class Broker(Process):
     """A peal-broker on free ports (or the given bus endpoint, to come back at the same place)."""
 
     def __init__(self, name: str, folder: pathlib.Path, flags: list[str] | None = None,
-                 listen: str = "tcp://127.0.0.1:0"):
-        flags = ["--bus-listen", listen, "--internal-listen", "127.0.0.1:0",
+                 listen: str | None = None, host: str = "127.0.0.1", prefix: list[str] | None = None):
+        flags = ["--bus-listen", listen or f"tcp://{host}:0", "--internal-listen", f"{host}:0",
                  "--control", f"ipc://{folder}/{name}.control", "--ingest", f"ipc://{folder}/{name}.ingest",
                  *(flags or [])]
-        super().__init__("peal-broker", name, folder, flags)
+        super().__init__("peal-broker", name, folder, flags, prefix=prefix)
 
 
 class Cluster:

@@ -1,10 +1,11 @@
-"""Runs the C++ programs swarm, wanderers, producer and checker (tests/system/swarm) for a test."""
+"""Runs the C++ programs swarm, wanderers, producer, repeater and checker (tests/system/swarm) for a test."""
 
 from __future__ import annotations
 
 import json
 import pathlib
 import subprocess
+from collections.abc import Iterator
 
 from .processes import bin_dir, slow_factor
 
@@ -71,12 +72,31 @@ class Job:
         return self.listeners
 
     def producer(self, way: str, target: str, **options) -> Program:
+        return self._publisher("producer", way, [target], options, "--peal", bin_dir() / "peal")
+
+    def repeater(self, targets: list[str], way: str = "control", **options) -> Program:
+        """Publishes under a sequence, each until it is acknowledged, at one target after the other."""
+        return self._publisher("repeater", way, targets, options)
+
+    def _publisher(self, program: str, way: str, targets: list[str], options: dict, *flags) -> Program:
         number = len(self.journals)
-        journal = self.folder / f"producer-{number}.journal"
+        journal = self.folder / f"{program}-{number}.journal"
         self.journals.append(journal)
-        words = [bin_dir() / "producer", way, "--target", target, "--journal", journal, "--publisher", number,
-                 "--peal", bin_dir() / "peal"]
-        return self._start(words, options, f"producer-{number}")
+        words = [bin_dir() / program, way, "--journal", journal, "--publisher", number, *flags]
+        for target in targets:
+            words += ["--target", target]
+        return self._start(words, options, f"{program}-{number}")
+
+    def hearings(self) -> Iterator[tuple[int, int]]:
+        """Of every delivery that is in the listeners' journal: when its message was sent, and when it was heard."""
+        sent = {}
+        for journal in self.journals:
+            for words in map(str.split, journal.read_text().splitlines()):
+                sent[words[1], words[3]] = int(words[4])
+        with open(self.folder / "listeners.journal") as lines:
+            for words in map(str.split, lines):
+                if words[0] == "D":
+                    yield sent[words[3], words[4]], int(words[5])
 
     def judge(self, *flags) -> dict:
         words = [bin_dir() / "checker", f"--{self.kind}", self.folder / "listeners.journal", *flags]

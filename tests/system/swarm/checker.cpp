@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
   const auto& listeners = wanderers.empty() ? swarms : wanderers;
   producers.insert(producers.end(), listeners.begin(), listeners.end());
   if (!wanderers.empty()) {
-    return judged(swarm::Continuity(std::cerr), producers);
+    return judged(swarm::Continuity(rules, std::cerr), producers);
   }
   return judged(swarm::Judge(rules, std::cerr), producers);
 }

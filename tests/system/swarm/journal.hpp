@@ -2,7 +2,8 @@
 // The journals that swarm and producer write and checker reads: one event a line, words separated
 // by blanks, times in nanoseconds of the machine's steady clock (the same in every process).
 //   P <publisher> <channel> <number> <sent> <outcome> <done> [<offset> <epoch>]
-//     outcome: ok, refused, unknown, fired (no answer comes); the position of what a log has taken
+//     outcome: ok, refused, unknown, fired (no answer comes), kept (acknowledged after several
+//     tries, so it may stand in earlier epochs too); the position of what a log has taken
 //   S <client> <channel> <time>   the subscribe result arrived
 //   U <client> <channel> <time>   unsubscribe was sent
 //   V <client> <channel> <time>   the unsubscribe result arrived

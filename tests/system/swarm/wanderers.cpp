@@ -4,7 +4,9 @@
 // from where it followed (journal.hpp); the checker's Continuity judges. Prints "ready" when all
 // have been told their first positions. When standard input has ended, and there were as many
 // returns as are wanted, nobody leaves any more; it ends when nothing has been heard for a while,
-// with a line of counts.
+// with a line of counts. With --stay 0 nobody leaves: they come back only when they are cut off,
+// and the counts say how long that took (until the last of its channels is followed again) and how
+// many were cut off within the worst 200 ms.
 
 #include <poll.h>
 #include <unistd.h>
@@ -24,6 +26,8 @@ namespace peal::swarm {
 namespace {
 
 using bench::steady_ns;
+
+constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 struct Plan {
   std::vector<std::string> urls;
@@ -48,13 +52,17 @@ struct Follow {
 
 struct Wanderer {
   bool here = false;
-  std::uint64_t act_at = 0;  ///< when to leave, or to come back
+  std::uint64_t act_at = 0;   ///< when to leave, or to come back
+  std::uint64_t cut_at = 0;   ///< since when it wants to be back
+  std::size_t following = 0;  ///< channels that are followed over this link
+  bool told = false;          ///< since it was cut off
   std::vector<Follow> follows;
 };
 
 struct Counts {
   std::uint64_t deliveries = 0, returns = 0, recovered = 0, caught_up = 0, told = 0;
   std::uint64_t cut_off = 0, refused = 0;
+  std::uint64_t cuts = 0, back_recovered = 0, back_told = 0;
   std::uint64_t came_over[std::size(kTransports)] = {};
 };
 
@@ -143,12 +151,33 @@ class Wanderers final : public LinkEvents {
                      .number("caught_up", counts_.caught_up)
                      .number("told", counts_.told)
                      .number("cut_off", counts_.cut_off)
+                     .number("cuts", counts_.cuts)
+                     .number("cuts_at_once", most_at_once(cuts_at_))
+                     .number("back", static_cast<std::uint64_t>(back_ms_.size()))
+                     .number("back_recovered", counts_.back_recovered)
+                     .number("back_told", counts_.back_told)
+                     .number("back_p99_ms", percentile_99(back_ms_))
                      .number("refused", counts_.refused)
                      .number("polls", links_.polls())
                      .raw("came_over", came.str())
                      .str()
               << std::endl;
     return 0;
+  }
+
+  /// How many lie within 200 ms, at most.
+  static std::uint64_t most_at_once(const std::vector<std::uint64_t>& times) {
+    std::size_t most = 0;
+    for (std::size_t first = 0, i = 0; i < times.size(); ++i) {
+      while (times[i] - times[first] > 200'000'000)
+        ++first;
+      most = std::max(most, i + 1 - first);
+    }
+    return most;
+  }
+  static double percentile_99(std::vector<double> all) {
+    std::ranges::sort(all);
+    return all.empty() ? 0 : all[(all.size() * 99 - 1) / 100];
   }
 
   void wander(std::uint64_t now, bool leave) {
@@ -178,7 +207,8 @@ class Wanderers final : public LinkEvents {
     ++counts_.came_over[static_cast<std::size_t>(transport)];
     counts_.returns += first ? 0 : 1;
     one.here = true;
-    one.act_at = steady_ns() + about(plan_.stay);
+    one.act_at = plan_.stay.count() == 0 ? kNever : steady_ns() + about(plan_.stay);
+    one.following = 0;
     if (auto why = links_.come(index, transport, random_() % gateways_); !why.empty()) {
       failed_ = why;
     }
@@ -193,9 +223,28 @@ class Wanderers final : public LinkEvents {
   }
 
   void on_cut(std::size_t index) override {
+    Wanderer& one = all_[index];
+    const std::uint64_t now = steady_ns();
     ++counts_.cut_off;
-    all_[index].here = false;
-    all_[index].act_at = steady_ns() + about(plan_.away);
+    if (one.cut_at == 0 && one.following == one.follows.size()) {
+      ++counts_.cuts;
+      cuts_at_.push_back(now);
+      one.cut_at = now;
+      one.told = false;
+    }
+    one.here = false;
+    one.act_at = now + about(plan_.away);
+  }
+
+  /// A channel more is followed over this link.
+  void follows(Wanderer& one, bool told) {
+    one.told = one.told || told;
+    if (++one.following != one.follows.size() || one.cut_at == 0) {
+      return;
+    }
+    back_ms_.push_back(static_cast<double>(steady_ns() - one.cut_at) / 1e6);
+    one.cut_at = 0;
+    (one.told ? counts_.back_told : counts_.back_recovered) += 1;
   }
 
   void on_refused(std::size_t index, const cli::JsonObject& error) override {
@@ -244,6 +293,7 @@ class Wanderers final : public LinkEvents {
       failed_ = "neither recovered nor told";
       return;
     }
+    follows(all_[index], result.has("recovered") && !result.boolean("recovered"));
     const auto publications = result.objects("publications");
     (publications.empty() ? counts_.caught_up : counts_.recovered) += 1;
     for (const cli::JsonObject& publication : publications) {
@@ -284,6 +334,8 @@ class Wanderers final : public LinkEvents {
   std::mt19937_64 random_;
   std::vector<Wanderer> all_;
   std::uint64_t last_heard_ = 0;
+  std::vector<std::uint64_t> cuts_at_;
+  std::vector<double> back_ms_;
   Counts counts_;
   std::string failed_;
 };

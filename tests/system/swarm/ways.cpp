@@ -54,7 +54,11 @@ class WebSocketWay final : public cli::Publisher, private bench::ClientEvents {
   }
 
   Outcome<void> send(std::uint64_t id, const cli::PublishText& text) override {
-    loop_.send(id_, cli::publish_command(id, text.channel, text.message));
+    loop_.send(id_, cli::JsonBuilder()
+                        .number("id", id)
+                        .text("action", "publish")
+                        .raw("payload", text.payload_json())
+                        .str());
     return {};
   }
 
