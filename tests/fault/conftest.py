@@ -4,8 +4,15 @@ import importlib.util
 import pathlib
 import sys
 
+import pytest
+
 SYSTEM = pathlib.Path(__file__).resolve().parents[1] / "system"
-sys.path.insert(0, str(SYSTEM))
+sys.path[:0] = [str(SYSTEM), str(pathlib.Path(__file__).parent)]
+
+from kit import network  # noqa: E402
+from kit.bars import Bars  # noqa: E402
+from kit.load import Load  # noqa: E402
+from lib.swarm import Job  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("system_conftest", SYSTEM / "conftest.py")
 _system = importlib.util.module_from_spec(_spec)
@@ -13,3 +20,30 @@ _spec.loader.exec_module(_system)
 
 cluster = _system.cluster
 pytest_runtest_makereport = _system.pytest_runtest_makereport
+
+
+@pytest.fixture
+def job(tmp_path):
+    run = Job(tmp_path)
+    yield run
+    run.close()
+
+
+@pytest.fixture
+def bars(request):
+    """Of this test: what it measures, under its name."""
+    return Bars(request.node.name.removeprefix("test_").replace("_", " "))
+
+
+@pytest.fixture
+def load(cluster, job):
+    """`load(topology, …)` starts the one load; over wires, unless another network is given."""
+    networks = []
+
+    def start(topology, kind=network.Wires, **options) -> Load:
+        networks.append(kind())
+        return Load(cluster, job, topology, networks[-1], **options)
+    yield start
+    cluster.close()  # before the network that the processes stand in
+    for one in networks:
+        one.close()

@@ -3,19 +3,9 @@ that no broker has taken, and service is back within five seconds."""
 
 import time
 
-import pytest
-
 from lib.processes import slow_factor, until
-from lib.swarm import Job
 
 CLIENTS, CHURNERS, CHANNELS, RATE = 60, 6, 10, 400
-
-
-@pytest.fixture
-def job(tmp_path):
-    run = Job(tmp_path)
-    yield run
-    run.close()
 
 
 def seconds_of(start_ns):

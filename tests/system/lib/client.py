@@ -74,8 +74,12 @@ class Session:
 class RawSocket:
     """A WebSocket connection whose frames are built by hand, right or wrong."""
 
-    def __init__(self, gateway, shake_hands: bool = True):
-        self.socket = socket.create_connection(gateway.address, timeout=10 * slow_factor())
+    def __init__(self, gateway, shake_hands: bool = True, receive_buffer: int | None = None):
+        self.socket = socket.socket()
+        if receive_buffer:  # before the handshake, which tells the other side of it
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(10 * slow_factor())
+        self.socket.connect(gateway.address)
         self.buffer = b""
         if shake_hands:
             key = base64.b64encode(os.urandom(16)).decode()
