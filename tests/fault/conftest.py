@@ -38,12 +38,12 @@ def bars(request):
 @pytest.fixture
 def load(cluster, job):
     """`load(topology, …)` starts the one load; over wires, unless another network is given."""
-    networks = []
+    loads = []
 
     def start(topology, kind=network.Wires, **options) -> Load:
-        networks.append(kind())
-        return Load(cluster, job, topology, networks[-1], **options)
+        loads.append(Load(cluster, job, topology, kind(), **options))
+        return loads[-1].start()
     yield start
     cluster.close()  # before the network that the processes stand in
-    for one in networks:
+    for one in loads:
         one.close()

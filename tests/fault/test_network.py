@@ -15,11 +15,6 @@ BAD = 600 if FULL else 4
 SLOW = slow_factor()
 
 
-def links_ended(run) -> float:
-    return (sum(gateway.metric("peal_bus_links_lost_total") for gateway in run.gateways)
-            + sum(broker.metric("peal_broker_links_ended_total") for broker in run.brokers))
-
-
 @pytest.mark.parametrize("topology, kind", [(MEMORY, network.best), (DISK, network.Wires)],
                          ids=["memory", "disk-over-wires"])
 def test_gateways_are_cut_off_one_way_the_other_and_both(load, bars, topology, kind):
@@ -57,7 +52,7 @@ def test_five_percent_are_lost(load, bars, topology):
     run.flows()
     run.network.lose(0.05)
     unready = run.ready_for(BAD)
-    ended = links_ended(run)
+    ended = run.links_ended()
     bars.at_least("packets that were lost", run.network.lost(), 50)
     outcome = run.end()
     bars.exactly("times that a gateway was not ready", unready, 0)
@@ -70,7 +65,7 @@ def test_everything_takes_200_ms_and_100_more_or_less(load, bars, topology):
     run = load(topology, network.Wires, lanes=12 if FULL else 4)
     run.network.delay(0.1, 0.3)
     unready = run.ready_for(BAD)
-    ended = links_ended(run)
+    ended = run.links_ended()
     with Session(run.gateways[0]) as session:
         began = time.monotonic()
         session.call("publish", channel="aside", message=1)
@@ -91,7 +86,7 @@ def test_connections_are_reset_and_dropped_again_and_again(load, bars, topology)
         run.flows(0.3)
     run.linked(True)
     run.flows()
-    bars.at_least("links that ended", links_ended(run), 3)
+    bars.at_least("links that ended", run.links_ended(), 3)
     outcome = run.end()
     bars.exactly("lost, doubled, reordered, silently behind", outcome.verdict["faults"], 0)
     bars.exactly("subscribers that were reset", outcome.verdict["told"], 0)

@@ -10,6 +10,8 @@ import dataclasses
 import os
 import re
 import time
+import urllib.error
+import urllib.request
 
 from kit.network import Spaces, Wires
 from lib.processes import ROOT, Broker, Cluster, Gateway, slow_factor, until
@@ -34,14 +36,16 @@ class Topology:
     """What the gateways are connected by."""
 
     store: str  # of the brokers
-    brokers: int = 1
+    brokers: int = 1  # none: the gateways meet in Redis
+    redis: type | None = None  # of kit.redis
 
     @property
     def durable(self) -> bool:
         return self.store != "memory"
 
     def __str__(self) -> str:
-        return self.store if self.brokers == 1 else f"{self.store}-{self.brokers}"
+        kind = f"-{self.redis.__name__.lower()}" if self.redis else ""
+        return f"{self.store}{kind}" + (f"-{self.brokers}" if self.brokers != 1 else "")
 
 
 @dataclasses.dataclass
@@ -72,50 +76,81 @@ class Load:
                  gateways: int = GATEWAYS, rate: int = RATE, lanes: int = 1,
                  gateway_flags: list[str] | None = None, broker_flags: list[str] | None = None):
         self.cluster, self.job, self.topology, self.network = cluster, job, topology, network
-        self.rate = rate
-        self.broker_flags = broker_flags or []
+        self.rate, self.lanes = rate, lanes
+        self.broker_flags, self.gateway_flags = broker_flags or [], gateway_flags or []
+        self.redis = topology.redis(cluster.folder) if topology.redis else None
         self.config = cluster.folder / "broker.toml"
+        self.names = [f"gateway-{n + 1}" for n in range(gateways)]
+        self.options: dict[str, dict] = {}  # by place: how processes are started there
+        self.endpoints: dict[str, str] = {}  # of brokers
+        self.brokers: list[Broker] = []
+        self.gateways: list[Gateway] = []
+
+    def start(self) -> "Load":
+        if self.redis:
+            self.redis.start()
         self.config.write_text(LOG)
-        self.brokers = [self._broker(n + 1, network.options(f"broker-{n + 1}")) for n in range(topology.brokers)]
-        self.endpoints = [broker.ready["listen"] for broker in self.brokers]
-        self.gateway_flags = gateway_flags or []
-        self.gateways = [self._gateway(n + 1, network.options(f"gateway-{n + 1}")) for n in range(gateways)]
-        self.clients = job.wanderers([gateway.ws_url for gateway in self.gateways], ["websocket", "sse"],
-                                     clients=CLIENTS, channels=CHANNELS, per_client=EACH, stay="0",
-                                     away="200ms")
-        controls = [gateway.ready["control"] for gateway in self.gateways]
-        self.publishers = [job.repeater(controls[n:] + controls[:n], channels=CHANNELS, rate=rate / 2, lanes=lanes)
-                           for n in range(2)]
-
-    def _broker(self, number: int, options: dict, listen: str | None = None) -> Broker:
-        name = f"broker-{number}"
-        flags = ["--config", str(self.config), "--store-driver", self.topology.store, "--store-path",
-                 str(self.cluster.folder / f"store-{number}"), "--limits-disk-free-min", "1MiB", "--insecure",
-                 *self.broker_flags]
-        broker = self.cluster.broker(name, flags=flags, listen=listen, start=False, **options)
-        broker.options = options
-        return broker.start()
-
-    def _gateway(self, number: int, options: dict, listen: str | None = None) -> Gateway:
-        name = f"gateway-{number}"
-        flags = ["--bus-driver", "zmq", "--shards", "1", "--insecure", *self.gateway_flags]
+        names = [f"broker-{n + 1}" for n in range(self.topology.brokers)]
+        self.options = {name: self.network.options(name) for name in [*names, *self.names]}
+        self.endpoints = {name: self.network.listen(name) for name in names}
+        self.brokers = [self._broker(name) for name in names]
         for broker in self.brokers:
-            flags += ["--bus-connect", self.network.way(name, broker.name, broker.ready["listen"])]
-        gateway = self.cluster.gateway(name, flags=flags, config=RULES, listen=listen, start=False, **options)
-        gateway.options = options
-        return gateway.start()
+            broker.wait_ready()
+        self.gateways = [self._gateway(name) for name in self.names]
+        self.clients = self.job.wanderers([gateway.ws_url for gateway in self.gateways], ["websocket", "sse"],
+                                          clients=CLIENTS, channels=CHANNELS, per_client=EACH, stay="0", away="200ms")
+        controls = [gateway.ready["control"] for gateway in self.gateways]
+        self.publishers = [self.job.repeater(controls[n:] + controls[:n], channels=CHANNELS, rate=self.rate / 2,
+                                             lanes=self.lanes) for n in range(2)]
+        return self
+
+    def close(self) -> None:
+        """After the processes have ended."""
+        if self.redis:
+            self.redis.close()
+        self.network.close()
+
+    def _broker(self, name: str) -> Broker:
+        """At its place; without waiting, since brokers that belong together wait for one another."""
+        flags = ["--config", str(self.config), "--store-driver", self.topology.store, "--store-path",
+                 str(self.cluster.folder / f"store of {name}"), "--limits-disk-free-min", "1MiB", "--insecure",
+                 *self._redis_flags(), *self.broker_flags, *self._brokers(name, "--bus-members")]
+        return self.cluster.broker(name, flags=flags, listen=self.endpoints[name], start=False,
+                                   **self.options[name]).launch()
+
+    def _redis_flags(self) -> list[str]:
+        return self.redis.flags if self.redis else []
+
+    def _brokers(self, place: str, flag: str) -> list[str]:
+        """The brokers as a process there is told of them. A single one has no name, and needs not know itself."""
+        alone = len(self.endpoints) == 1
+        if alone and place in self.endpoints:
+            return []
+        flags = []
+        for name, endpoint in self.endpoints.items():
+            way = endpoint if name == place else self.network.way(place, name, endpoint)
+            flags += [flag, way if alone else f"{name}={way}"]
+        return flags
+
+    def _gateway(self, name: str, listen: str | None = None) -> Gateway:
+        flags = ["--shards", "1", "--insecure", *self.gateway_flags]
+        if self.endpoints:
+            flags += ["--bus-driver", "zmq", *self._brokers(name, "--bus-connect")]
+        else:
+            flags += ["--bus-driver", "redis", *self._redis_flags()]
+        return self.cluster.gateway(name, flags=flags, config=RULES, listen=listen, **self.options[name])
 
     def restart_gateway(self, index: int) -> None:
         """Lets a gateway drain and end, and starts it again, at its place."""
         before = self.gateways[index]
         assert before.stop() == 0
-        self.gateways[index] = self._gateway(index + 1, before.options, before.ready["listen"])
+        self.gateways[index] = self._gateway(before.name, before.ready["listen"])
 
     def restart_broker(self, index: int = 0) -> int:
         """Starts an ended broker again, at its place; when that began."""
         began = time.monotonic_ns()
-        broker = self.brokers[index]
-        self.brokers[index] = self._broker(index + 1, broker.options, self.endpoints[index])
+        self.brokers[index] = self._broker(self.brokers[index].name)
+        self.brokers[index].wait_ready()
         return began
 
     def flows(self, seconds: float = 1.0, deadline: float = 30) -> None:
@@ -134,6 +169,31 @@ class Load:
                   f"{gateway.name} is {'' if value else 'not '}ready", deadline, 0.02)
         return time.monotonic() - began
 
+    @property
+    def places(self) -> list[str]:
+        return [process.name for process in [*self.gateways, *self.brokers]]
+
+    def links_ended(self) -> float:
+        return (sum(gateway.metric("peal_bus_links_lost_total") for gateway in self.gateways)
+                + sum(broker.metric("peal_broker_links_ended_total") for broker in self.brokers if broker.alive))
+
+    def served(self, deadline: float = 30) -> float:
+        """Waits until every gateway can read every channel; how long that took."""
+        began = time.monotonic()
+        for gateway in self.gateways:
+            for number in range(CHANNELS):
+                until(lambda: self._reads(gateway, number), f"{gateway.name} reads channel {number}", deadline, 0.05)
+        return time.monotonic() - began
+
+    def _reads(self, gateway: Gateway, number: int) -> bool:
+        address = f"{gateway.url}/channels/job:{number}?since=start&limit=1"
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                return answer.status == 200
+        except urllib.error.HTTPError as error:
+            assert error.code in (503, 504), error.read()
+            return False
+
     def ready_for(self, seconds: float, gateways: list[Gateway] | None = None) -> int:
         """Looks on; how often one of them was not ready."""
         end, misses = time.monotonic() + seconds, 0
@@ -151,7 +211,8 @@ class Load:
                     times.append(time_ns - sent)
         return [sorted(times)[len(times) * 99 // 100] / 1e6 for times in heard]
 
-    def end(self, *flags) -> Outcome:
+    def end(self, *flags, told: bool | None = None) -> Outcome:
+        """Whether anybody may have been told that the past is gone: by default where the store is memory."""
         told = [publisher.end(60) for publisher in self.publishers]
         heard = self.clients.end(60)
         verdict = self.job.judge(*flags)
@@ -161,7 +222,7 @@ class Load:
         assert verdict["faults"] == 0 and verdict["due"] == verdict["deliveries"] > 0, verdict
         outcome = Outcome(told, heard, verdict)
         assert set(outcome.codes) <= temporary_codes(), outcome.codes
-        if self.topology.durable:
+        if not (not self.topology.durable if told is None else told):
             assert verdict["unheard"] == verdict["told"] == 0, verdict
             assert verdict["epochs"] == CHANNELS, verdict
         return outcome

@@ -3,6 +3,8 @@ one way or both, lose, and heal; only wires delay and reset."""
 
 from __future__ import annotations
 
+import socket
+
 from kit import namespaces
 from kit.proxy import BACK, THERE, Proxy, Wire
 
@@ -19,6 +21,10 @@ class Spaces:
 
     def __init__(self):
         self.spaces = namespaces.Namespaces()
+
+    def listen(self, place: str) -> str:
+        """Where a broker is to listen there; after `options`."""
+        return f"tcp://{self.spaces.addresses[place]}:8422"
 
     def options(self, place: str) -> dict:
         """How a process is to be started there."""
@@ -51,6 +57,11 @@ class Wires:
     def __init__(self):
         self.proxy = Proxy()
         self.wires: dict[tuple[str, str], Wire] = {}
+
+    def listen(self, place: str) -> str:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
 
     def options(self, place: str) -> dict:
         return {}
