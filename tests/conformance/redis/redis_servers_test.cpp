@@ -33,15 +33,5 @@ TEST(RedisServers, AClusterMovesASlot) {
   EXPECT_THAT(cluster.at(from).ask({"GET", "{a}key"}), StartsWith("-MOVED"));
 }
 
-TEST(RedisServers, SentinelsFailOver) {
-  RedisSentinels group;
-  EXPECT_EQ(group.master_port(), group.at(0).port());
-  group.at(0).kill();
-  EXPECT_TRUE(eventually([&] { return group.master_port() == group.at(1).port(); },
-                         std::chrono::seconds(60)));
-  EXPECT_TRUE(
-      eventually([&] { return group.at(1).info("role") == "master"; }, std::chrono::seconds(60)));
-}
-
 }  // namespace
 }  // namespace peal::test

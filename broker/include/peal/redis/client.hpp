@@ -4,7 +4,8 @@
 // its io_context: everything is called there, every callback comes there, and none from inside a
 // call. It connects again by itself, with jittered pauses, until stop().
 // Order: commands of one key are executed in the order of the calls. In a Cluster a command that is
-// redirected, or told to try again, holds back all later ones of its slot.
+// redirected, or told to try again, holds back all later ones of its slot. (Only a slot that leaves
+// a node and comes back to it within the time of one answer can overtake that.)
 // Subscriptions: between on_subscribed and on_broken of a channel everything that is published on
 // it comes as on_message. After every on_broken the client subscribes again by itself, and
 // on_subscribed is said anew: whoever mirrors a log compares heads then.
@@ -71,6 +72,7 @@ class ClientOwner {
   virtual std::vector<std::vector<std::string>> setup(const Node& node) = 0;
   /// Their replies, errors too. Empty: go on; else why this node is of no use.
   virtual std::string judge_setup(const Node& node, const std::vector<Reply>& replies) = 0;
+  /// Also when the mastership of a node that is connected has become another one.
   virtual void on_connected(const Node& node) = 0;
   virtual void on_disconnected(const Node& node, std::string_view reason) = 0;
   virtual void on_subscribed(std::string_view channel) = 0;
@@ -101,6 +103,9 @@ class Client {
   void subscribe(std::string_view channel);
   /// No on_message of it after this call.
   void unsubscribe(std::string_view channel);
+
+  /// Somebody said that we, or the node of some key, are behind: asks Sentinel or the Cluster anew.
+  void recheck();
 
   /// PUBLISH, or SPUBLISH in a Cluster: what reaches subscribe().
   std::string_view publish_verb() const;
