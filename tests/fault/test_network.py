@@ -48,7 +48,7 @@ def judge_bad_network(run, outcome, bars, ended):
 
 @pytest.mark.parametrize("topology", [DISK], ids=str)
 def test_five_percent_are_lost(load, bars, topology):
-    run = load(topology, network.best)
+    run = load(topology, network.best, lanes=4)  # of one source one is under way, and may wait for a retransmission
     run.flows()
     run.network.lose(0.05)
     unready = run.ready_for(BAD)

@@ -110,11 +110,11 @@ class Load:
             self.redis.close()
         self.network.close()
 
-    def _broker(self, name: str) -> Broker:
+    def _broker(self, name: str, members: list[str] | None = None) -> Broker:
         """At its place; without waiting, since brokers that belong together wait for one another."""
         flags = ["--config", str(self.config), "--store-driver", self.topology.store, "--store-path",
                  str(self.cluster.folder / f"store of {name}"), "--limits-disk-free-min", "1MiB", "--insecure",
-                 *self._redis_flags(), *self.broker_flags, *self._brokers(name, "--bus-members")]
+                 *self._redis_flags(), *self.broker_flags, *(members or self._brokers(name, "--bus-members"))]
         return self.cluster.broker(name, flags=flags, listen=self.endpoints[name], start=False,
                                    **self.options[name]).launch()
 
@@ -145,6 +145,10 @@ class Load:
         before = self.gateways[index]
         assert before.stop() == 0
         self.gateways[index] = self._gateway(before.name, before.ready["listen"])
+
+    def start_wrong_broker(self, index: int, members: list[str]) -> None:
+        """Starts an ended broker again, with another list of members; it is not waited for."""
+        self.brokers[index] = self._broker(self.brokers[index].name, members)
 
     def restart_broker(self, index: int = 0) -> int:
         """Starts an ended broker again, at its place; when that began."""
