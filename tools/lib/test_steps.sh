@@ -61,6 +61,9 @@ gtests() { # PRESET RESULTS PREFIX
   python "$root/tools/lib/run_gtests.py" "$root/build/$1/bin" "$3" "$results/$1-$2"
 }
 
+# Brokers, gateways and clients in one thread, on a clock and a network of the test's own.
+step_simulation() { check simulation env PEAL_BIN="$root/build/dev/bin" "$root/tests/simulation/run" --check; }
+
 # Mutation fuzzers with fixed seeds: short here, longer by hand.
 step_fuzz() { fuzz dev 20000; }
 fuzz() { # PRESET ITERATIONS
@@ -152,6 +155,7 @@ run_sanitized() {
   attempt "$preset build" build_all "$preset"
   attempt "$preset unit" gtests "$preset" unit unit_
   attempt "$preset conformance" gtests "$preset" conformance conformance
+  check "$preset simulation" "$root/build/$preset/bin/simulation" --seeds 1..100
   fuzz "$preset" 5000
   if compgen -G "$root/tests/system/test_*.py" >/dev/null; then
     need_venv && attempt "$preset system" pytests system "$preset" -m sanitized "$root/tests/system"
