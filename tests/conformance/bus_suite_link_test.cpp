@@ -25,9 +25,10 @@ TEST_P(LinkedBusSuite, ALostLinkRefusesPublishesAtOnceAndHealsByItself) {
   EXPECT_EQ(publish_and_wait(0, "cut", "before").status, Status::ok);
   const auto cut = steady_clock::now();
   driver().cut();
-  // Loopback tells at once; a second is the promise, the rest is for a busy machine.
-  EXPECT_TRUE(wait_for_link(0, false, seconds(3)));
-  EXPECT_TRUE(wait_for_link(1, false, seconds(3)));
+  // Loopback tells at once; a second is the promise, the rest is for a busy machine. Silence would
+  // take four.
+  EXPECT_TRUE(wait_for_link(0, false));
+  EXPECT_TRUE(wait_for_link(1, false));
   const auto refused = publish_and_wait(0, "cut", "meanwhile");
   EXPECT_LT(steady_clock::now() - cut, seconds(4));
   EXPECT_EQ(refused.status, Status::refused);
@@ -88,7 +89,7 @@ TEST_P(LinkedBusSuite, ASilentLinkIsNoticedAndHeals) {
   start(2);
   watch_and_wait(1, {0, 1}, "silent");
   driver().freeze();
-  EXPECT_TRUE(wait_for_link(0, false, seconds(7))) << "dead after 4 s is the promise";
+  EXPECT_TRUE(wait_for_link(0, false, seconds(20))) << "dead after 4 s is the promise";
   const auto refused = publish_and_wait(0, "silent", "meanwhile");
   EXPECT_NE(refused.status, Status::ok);
   driver().heal();

@@ -13,11 +13,12 @@ using Strings = std::vector<std::string>;
 
 constexpr Alias kRoom{0, 1};
 
-Limits short_lease() {
+Limits short_lease(milliseconds lease = milliseconds(300)) {
   Limits limits;
-  limits.presence_lease = milliseconds(300);
+  limits.presence_lease = lease;
   return limits;
 }
+constexpr milliseconds kTimeToComeBack{2000};  // on a busy machine too
 
 void enter(BusNode& node, std::string_view session, std::string_view user = {},
            std::string_view data = {}) {
@@ -147,7 +148,7 @@ TEST_P(BusSuite, BackendsHearOfOccupiedAndVacatedChannels) {
 }
 
 TEST_P(LinkedBusSuite, AnotherBrokerIsQuietForALeaseAndThenSaysToLookAgain) {
-  start(2, short_lease());
+  start(2, short_lease(kTimeToComeBack));
   for (std::size_t i = 0; i < 2; ++i)
     watch_and_wait(i, kRoom, "room:5");
   wait_until_settled(node(0), "room:5");
@@ -174,9 +175,7 @@ TEST_P(LinkedBusSuite, AnotherBrokerIsQuietForALeaseAndThenSaysToLookAgain) {
 }
 
 TEST_P(LinkedBusSuite, ALinkThatComesBackWithinTheLeaseIsNotNoticed) {
-  Limits limits;
-  limits.presence_lease = milliseconds(1500);  // enough to come back in, on a busy machine
-  start(2, limits);
+  start(2, short_lease(kTimeToComeBack));
   for (std::size_t i = 0; i < 2; ++i)
     watch_and_wait(i, kRoom, "room:6");
   wait_until_settled(node(0), "room:6");

@@ -6,7 +6,7 @@
 namespace peal::broker::test {
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kPatience{60};
 using What = StoreEvent::What;
 
 }  // namespace

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from lib.processes import slow_factor, until
+from lib.processes import until
 from lib.survivors import Life
 
 KILLS = int(os.environ.get("PEAL_KILLS", "20"))
@@ -41,7 +41,7 @@ class Job:
         before = [len(producer.acknowledged) for producer in self.life.producers]
         until(lambda: all(len(producer.acknowledged) >= count + publications
                           for producer, count in zip(self.life.producers, before)),
-              f"publishes go on: {before}", 20)
+              f"publishes go on: {before}")
 
     def restart(self):
         self.broker.kill()
@@ -55,14 +55,14 @@ class Job:
     def finish(self) -> dict[str, tuple[str, int]]:
         """Publishing ends; every listener gets to where the log is."""
         self.life.stop_publishing()
-        until(lambda: all(producer.done for producer in self.life.producers), "publishing has ended", 20)
+        until(lambda: all(producer.done for producer in self.life.producers), "publishing has ended")
         settled = time.monotonic()
         tops = {}
 
         def there():
             tops.update({channel: self.head(channel) for channel in CHANNELS})
             return self.life.behind(tops) == 0
-        until(there, "every listener stands where the log does", 30)
+        until(there, "every listener stands where the log does")
         self.life.end()
         print(f"{KILLS} kills, {self.life.acknowledged()} acknowledged, "
               f"{sum(p.retries for p in self.life.producers)} retries, "
@@ -109,7 +109,7 @@ def test_in_memory_every_client_is_told_once_a_kill_and_nobody_is_silently_behin
         job.progress()
         steady = [listener for listener in job.life.listeners if not listener.wanders]
         until(lambda: all(listener.resets[channel] == kill for listener in steady for channel in CHANNELS),
-              f"every listener is told of kill {kill}", 10 * slow_factor())
+              f"every listener is told of kill {kill}")
     job.finish()
 
     for listener in job.life.listeners:

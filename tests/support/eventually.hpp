@@ -7,9 +7,9 @@
 
 namespace peal::test {
 
-/// Whether `condition` became true within `deadline`.
+/// Whether `condition` became true within `deadline`, which only a failure reaches.
 inline bool eventually(const std::function<bool()>& condition,
-                       std::chrono::milliseconds deadline = std::chrono::seconds(10)) {
+                       std::chrono::milliseconds deadline = std::chrono::seconds(60)) {
   const auto until = std::chrono::steady_clock::now() + deadline;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > until) return false;

@@ -17,7 +17,7 @@ class SocketClient {
   struct Options {
     int receive_buffer = 0;  ///< SO_RCVBUF; 0: the kernel's
     bool tls = false;
-    std::chrono::milliseconds deadline{10'000};
+    std::chrono::milliseconds deadline{60'000};
   };
   explicit SocketClient(std::uint16_t port) : SocketClient(port, Options{}) {}
   SocketClient(std::uint16_t port, Options options);

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from lib.processes import bin_dir
+from lib.processes import PATIENCE_S, bin_dir
 
 SECOND = 1_000_000_000
 
@@ -61,7 +61,7 @@ def judge(tmp_path):
         producer.write_text("".join("P " + " ".join(map(str, line)) + "\n" for line in story.published))
         swarm.write_text("".join(" ".join(map(str, line)) + "\n" for line in story.heard))
         done = subprocess.run([bin_dir() / "checker", "--producer", producer, "--swarm", swarm, *map(str, flags)],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=PATIENCE_S)
         verdict = json.loads(done.stdout) if done.stdout else None
         return done.returncode, verdict, done.stderr
 

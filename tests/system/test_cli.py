@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from lib.processes import bin_dir, slow_factor, until
+from lib.processes import PATIENCE_S, bin_dir, slow_factor, until
 
 DONE, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
 
@@ -27,9 +27,9 @@ class Ran:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-def peal(*words, stdin="", env=None, seconds=20):
+def peal(*words, stdin="", env=None):
     done = subprocess.run([bin_dir() / "peal", *map(str, words)], input=stdin, capture_output=True, text=True,
-                          timeout=seconds * slow_factor(), env={**os.environ, **(env or {})})
+                          timeout=PATIENCE_S * slow_factor(), env={**os.environ, **(env or {})})
     return Ran(done)
 
 
@@ -58,7 +58,7 @@ class Running:
         if number is not None and self.popen.poll() is None:
             self.popen.send_signal(number)
         try:
-            self.popen.wait(10 * slow_factor())
+            self.popen.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
@@ -89,7 +89,7 @@ def subscribed(gateway, channel, count=1):
         ran = peal("channels", "--json", "--prefix", channel, "--control", gateway.ready["control"])
         return any(line["name"] == channel and line["subscribers"] == count for line in ran.lines())
 
-    until(there, f"{count} subscribers of {channel}", 10)
+    until(there, f"{count} subscribers of {channel}")
 
 
 def test_a_message_published_by_each_way_reaches_a_subscriber_as_it_was_typed(cluster, running):
@@ -143,9 +143,9 @@ def test_ten_thousand_lines_arrive_in_order_and_none_is_lost(cluster, running, w
     flags = {"control": ["--control", gateway.ready["control"]],
              "ingest": ["--ingest", "--control", gateway.ready["ingest"]],
              "url": ["--url", gateway.url]}[way]
-    ran = peal("publish", "--lines", "load", *flags, stdin="".join(f"{n}\n" for n in range(count)), seconds=60)
+    ran = peal("publish", "--lines", "load", *flags, stdin="".join(f"{n}\n" for n in range(count)))
     assert (ran.code, ran.err) == (DONE, "")
-    until(lambda: listener.popen.poll() is not None, "the subscriber has heard all", 30)
+    until(lambda: listener.popen.poll() is not None, "the subscriber has heard all")
     assert listener.messages() == list(range(count))
     assert listener.end(None) == DONE
 
@@ -220,7 +220,7 @@ def test_a_reader_that_goes_away_ends_subscribe_quietly(cluster, running):
         peal("publish", "news", "x", "--control", gateway.ready["control"])
         return shell.poll() is not None
 
-    until(published, "the pipe has ended", 10)
+    until(published, "the pipe has ended")
     out, err = shell.communicate()
     assert out.splitlines()[1:] == ["0"] and err == ""
 
@@ -417,7 +417,7 @@ def test_a_broker_that_is_away_refuses_a_publish_through_a_gateway(cluster):
     broker = cluster.broker()
     gateway = cluster.gateway(flags=["--bus-driver", "zmq", "--bus-connect", broker.ready["listen"]])
     broker.kill()
-    until(lambda: gateway.get("/readyz")[0] == 503, "the gateway has noticed", 5)
+    until(lambda: gateway.get("/readyz")[0] == 503, "the gateway has noticed")
     ran = peal("publish", "a", "1", "--control", gateway.ready["control"])
     assert ran.code == REFUSED and ran.err.startswith("peal: broker_unavailable: ")
 
@@ -469,7 +469,7 @@ def test_a_bench_that_is_refused_says_so(cluster):
     assert ran.code != DONE and "permission_denied" in ran.err
 
 
-def on_terminal(words, env, until_seen, seconds=10):
+def on_terminal(words, env, until_seen):
     """Runs a verb on a terminal of its own until its output has what is awaited; then Ctrl-C. Output and exit code."""
     main, other = pty.openpty()
     child = subprocess.Popen([bin_dir() / "peal", *map(str, words)], stdin=other, stdout=other, stderr=other,
@@ -487,11 +487,11 @@ def on_terminal(words, env, until_seen, seconds=10):
     reader = threading.Thread(target=reading)
     reader.start()
     try:
-        until(lambda: until_seen(seen.decode(errors="replace")) or child.poll() is not None, "the output", seconds)
+        until(lambda: until_seen(seen.decode(errors="replace")) or child.poll() is not None, "the output")
     finally:
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
-        code = child.wait(10 * slow_factor())
+        code = child.wait(PATIENCE_S)
         reader.join()
         os.close(main)
     return seen.decode(errors="replace"), code

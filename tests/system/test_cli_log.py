@@ -71,7 +71,7 @@ def test_following_goes_from_the_past_to_live_without_gap_or_duplicate(control, 
     follower = running("history", "log:f", "--follow", *control)
     for number in range(50, 80):
         publish(control, "log:f", str(number))
-    until(lambda: len(follower.lines) >= 80, "all were printed", 20)
+    until(lambda: len(follower.lines) >= 80, "all were printed")
     assert follower.messages() == list(range(80))
     assert follower.end() == DONE
 

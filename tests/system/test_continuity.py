@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from lib.processes import bin_dir
+from lib.processes import PATIENCE_S, bin_dir
 
 SECOND = 1_000_000_000
 EPOCH, OTHER = 4711, 4712
@@ -46,7 +46,7 @@ def judge(tmp_path):
         producer.write_text("".join("P " + " ".join(map(str, line)) + "\n" for line in story.published))
         wanderers.write_text("".join(" ".join(map(str, line)) + "\n" for line in story.heard))
         done = subprocess.run([bin_dir() / "checker", "--producer", producer, "--wanderers", wanderers,
-                               *map(str, flags)], capture_output=True, text=True, timeout=60)
+                               *map(str, flags)], capture_output=True, text=True, timeout=PATIENCE_S)
         return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
 
     return run
@@ -223,5 +223,5 @@ def test_around_an_outage_nothing_is_acknowledged_and_the_last_client_to_come_ba
 def test_a_broken_journal_is_not_judged(judge, line, tmp_path):
     journal = tmp_path / "broken"
     journal.write_text(line + "\n")
-    done = subprocess.run([bin_dir() / "checker", "--wanderers", journal], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([bin_dir() / "checker", "--wanderers", journal], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 2 and "line 1" in done.stderr

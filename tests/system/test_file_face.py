@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from lib.processes import slow_factor
+from lib.processes import PATIENCE_S, slow_factor
 
 FILE_RULE = """
 [[channels]]
@@ -37,7 +37,7 @@ class Http:
     """Requests on one kept connection."""
 
     def __init__(self, gateway):
-        self.connection = http.client.HTTPConnection(*gateway.address, timeout=30 * slow_factor())
+        self.connection = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE_S)
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str):
         self.connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
@@ -53,7 +53,7 @@ def read_slowly(gateway, path: str, stop_at: int, stopped: threading.Barrier, di
     """Reads the beginning, waits until all readers have, then reads the rest."""
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
-        sock.settimeout(60 * slow_factor())
+        sock.settimeout(PATIENCE_S)
         sock.connect(gateway.address)
         sock.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         head = b""
@@ -68,8 +68,8 @@ def read_slowly(gateway, path: str, stop_at: int, stopped: threading.Barrier, di
             size += count
             if not waited and size >= stop_at:
                 waited = True
-                stopped.wait(60 * slow_factor())  # all have begun
-                stopped.wait(60 * slow_factor())  # and were looked at
+                stopped.wait(PATIENCE_S)  # all have begun
+                stopped.wait(PATIENCE_S)  # and were looked at
         digests.append((size, digest.hexdigest()))
 
 
@@ -100,9 +100,9 @@ def test_ten_readers_of_100_mb_cost_a_page_each(pair):
                for _ in range(10)]
     for reader in readers:
         reader.start()
-    barrier.wait(60 * slow_factor())
+    barrier.wait(PATIENCE_S)
     during = memory()
-    barrier.wait(60 * slow_factor())
+    barrier.wait(PATIENCE_S)
     for reader in readers:
         reader.join()
     after = memory()

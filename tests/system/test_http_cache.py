@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from lib.nginx import Nginx
-from lib.processes import ROOT, slow_factor, until
+from lib.processes import PATIENCE_S, ROOT, until
 
 CONFIG = """
 [[channels]]
@@ -74,7 +74,7 @@ class Answer:
 
 def curl(url: str, *flags: str) -> Answer:
     done = subprocess.run(["curl", "-sS", "-i", *flags, url], capture_output=True, check=True,
-                          timeout=20 * slow_factor())
+                          timeout=PATIENCE_S)
     head, _, body = done.stdout.decode().partition("\r\n\r\n")
     while head.startswith("HTTP/1.1 100"):
         head, _, body = body.partition("\r\n\r\n")
@@ -163,7 +163,7 @@ def test_a_thousand_equal_waits_reach_the_gateway_as_a_handful(gateway, nginx):
         waits = [asyncio.create_task(wait_for_answer(nginx.port, target)) for _ in range(1000)]
         await asyncio.to_thread(until, lambda: gateway.metric(REQUESTS, face="channels") > before, "a wait arrived")
         await asyncio.to_thread(put, gateway.url, "/channels/public:doc", '"news"')
-        return await asyncio.wait_for(asyncio.gather(*waits), 45 * slow_factor())
+        return await asyncio.wait_for(asyncio.gather(*waits), PATIENCE_S)
 
     answers = asyncio.run(all_of_them())
     reached = gateway.metric(REQUESTS, face="channels") - before - 1  # the PUT

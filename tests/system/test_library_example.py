@@ -6,7 +6,7 @@ import types
 import pytest
 
 from lib.client import Session
-from lib.processes import bin_dir
+from lib.processes import PATIENCE_S, bin_dir
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def server():
     listen = process.stdout.readline().strip()
     host, _, port = listen.rpartition(":")
     yield types.SimpleNamespace(process=process, ws_url=f"ws://{listen}/ws", address=(host, int(port)))
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, errors
 
 

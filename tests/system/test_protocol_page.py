@@ -16,7 +16,7 @@ import pytest
 from websockets.sync.client import connect
 
 from lib.client import request
-from lib.processes import ROOT, slow_factor
+from lib.processes import PATIENCE_S, ROOT
 from lib.sse import EventStream
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def test_a_session_goes_as_the_page_says(cluster, block):
                     socket.send(text.replace("EPOCH", epoch))
                 continue
             came = []
-            take_lines(lambda: came.append(json.loads(socket.recv(timeout=5 * slow_factor()))) or came[-1], mark,
+            take_lines(lambda: came.append(json.loads(socket.recv(timeout=PATIENCE_S))) or came[-1], mark,
                        [json.loads(text) for text in texts])
             for answer in came:
                 result = answer.get("result")
@@ -130,7 +130,7 @@ def matches_text(wanted: str, got: str, names: dict[str, str]) -> bool:
 @pytest.mark.parametrize("block", blocks("exchange"), ids=lambda block: block.split("\n")[0][2:])
 def test_an_exchange_goes_as_the_page_says(cluster, block):
     gateway = cluster.gateway(config=RULES)
-    client = http.client.HTTPConnection(*gateway.address, timeout=5 * slow_factor())
+    client = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE_S)
     names: dict[str, str] = {}
     groups = [[line[2:] for line in lines] for _, lines in itertools.groupby(block.splitlines(), lambda line: line[0])]
     for sent, wanted in zip(groups[::2], groups[1::2], strict=True):

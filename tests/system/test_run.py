@@ -15,7 +15,7 @@ import urllib.request
 import pytest
 from websockets.sync.client import connect
 
-from lib.processes import ROOT, bin_dir, slow_factor, until
+from lib.processes import PATIENCE_S, ROOT, bin_dir, until
 
 
 class Run:
@@ -32,7 +32,7 @@ class Run:
             self.popen = subprocess.Popen([ROOT / "tools" / "run", *arguments], stdin=subprocess.DEVNULL,
                                           stdout=output, stderr=output, env=env, start_new_session=True,
                                           preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-        until(lambda: "Ctrl-C stops it" in self.output() or self.popen.poll() is not None, "tools/run is ready", 30)
+        until(lambda: "Ctrl-C stops it" in self.output() or self.popen.poll() is not None, "tools/run is ready")
         assert self.popen.poll() is None, self.output() + self.logs()
 
     def output(self) -> str:
@@ -61,7 +61,7 @@ class Run:
 
     def stop(self, number: int) -> int:
         self.popen.send_signal(number)
-        return self.popen.wait(timeout=30 * slow_factor())
+        return self.popen.wait(timeout=PATIENCE_S)
 
     def close(self) -> None:
         for pid in self.members():
@@ -93,12 +93,12 @@ def run():
 
 
 def read(client, count: int) -> list[str]:
-    return [client.recv(timeout=10 * slow_factor()) for _ in range(count)]
+    return [client.recv(timeout=PATIENCE_S) for _ in range(count)]
 
 
 def subscribe(client, channel: str) -> None:
     client.send('{"id": 1, "action": "subscribe", "payload": {"channel": "%s"}}' % channel)
-    assert '"result"' in client.recv(timeout=10 * slow_factor())
+    assert '"result"' in client.recv(timeout=PATIENCE_S)
 
 
 def test_each_printed_line_works_when_pasted_and_the_load_comes_by_itself(run):
@@ -107,7 +107,7 @@ def test_each_printed_line_works_when_pasted_and_the_load_comes_by_itself(run):
     with connect(url.replace("http", "ws") + "ws") as client:
         subscribe(client, "demo:room")
         done = subprocess.run(["bash", "-e"], input=demo.printed_lines(), text=True, capture_output=True,
-                              timeout=30 * slow_factor())
+                              timeout=PATIENCE_S)
         assert done.returncode == 0, done.stderr
         said = "\n".join(read(client, 3))
         assert "Hello from the command line" in said
@@ -115,7 +115,7 @@ def test_each_printed_line_works_when_pasted_and_the_load_comes_by_itself(run):
         assert "Hello from Python" in said
     with connect(url.replace("http", "ws") + "ws") as client:
         subscribe(client, "demo:load")
-        assert '"demo:load"' in client.recv(timeout=10 * slow_factor())
+        assert '"demo:load"' in client.recv(timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -136,9 +136,9 @@ def test_a_cluster_is_a_broker_and_three_gateways_that_hear_each_other(run):
             subscribe(client, "demo:room")
         urllib.request.urlopen(urllib.request.Request(
             urls[0] + "channels/demo:room", data=b'"from one to all"',
-            headers={"content-type": "application/json"}), timeout=10 * slow_factor()).close()
+            headers={"content-type": "application/json"}), timeout=PATIENCE_S).close()
         for client in clients:
-            assert '"from one to all"' in client.recv(timeout=10 * slow_factor())
+            assert '"from one to all"' in client.recv(timeout=PATIENCE_S)
     demo.stop(signal.SIGTERM)
     until(lambda: demo.members() == [], "everything that tools/run started has ended")
 
@@ -155,5 +155,5 @@ def test_a_process_that_ends_by_itself_is_named(run):
     demo = run("--port", str(free_port()))
     ready = (demo.folder / "run" / "gateway-1.ready").read_text()
     os.kill(int(re.search(r'"pid" *: *(\d+)', ready)[1]), signal.SIGKILL)
-    assert demo.popen.wait(timeout=30 * slow_factor()) == 1
+    assert demo.popen.wait(timeout=PATIENCE_S) == 1
     assert "gateway-1 has ended" in demo.output()

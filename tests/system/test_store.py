@@ -6,7 +6,7 @@ import os
 import urllib.error
 import urllib.request
 
-from lib.processes import until
+from lib.processes import PATIENCE_S, until
 
 MIB = 1024 * 1024
 RULES = ('[[channels]]\npattern = "*"\nrecoverable = true\nsubscribe = "anyone"\npublish = "anyone"\n')
@@ -26,7 +26,7 @@ def call(gateway, method, channel, body=None, **headers):
     request = urllib.request.Request(f"{gateway.url}/channels/{channel}", data, headers, method=method)
     request.add_header("content-type", "application/json")
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read()
@@ -60,14 +60,14 @@ def test_a_full_disk_refuses_publishes_and_readiness_and_ends_by_itself(cluster)
     tag = put(gateway, "doc", {"n": 1})
     with open(cluster.folder / "ballast", "wb") as ballast:
         os.posix_fallocate(ballast.fileno(), 0, 256 * MIB)
-    until(lambda: gateway.get("/readyz")[0] == 503, "it is not ready", 10)
+    until(lambda: gateway.get("/readyz")[0] == 503, "it is not ready")
     assert "limits.disk_free_min" in gateway.get("/readyz")[1]
     status, _, text = call(gateway, "PUT", "doc", {"n": 2})
     assert (status, json.loads(text)["code"]) == (503, "storage_unavailable")
     status, headers, _ = call(gateway, "GET", "doc")
     assert (status, headers["etag"]) == (200, tag)
     (cluster.folder / "ballast").unlink()
-    until(lambda: gateway.get("/readyz")[0] == 200, "it is ready again", 10)
+    until(lambda: gateway.get("/readyz")[0] == 200, "it is ready again")
     assert put(gateway, "doc", {"n": 3}) == tag.replace("-1", "-2")
     assert gateway.log().count("publishes to channels with a log are refused") == 1
 
@@ -78,7 +78,7 @@ def test_a_folder_in_use_or_damaged_is_refused_with_a_word_on_what_to_do(cluster
     for n in range(50):
         put(first, "doc", {"n": n, "text": "x" * 200})
     second = start(cluster, store, name="gateway-2", start=False).launch()
-    assert second.popen.wait(20) == 1
+    assert second.popen.wait(PATIENCE_S) == 1
     assert "used by another process" in second.log()
     first.kill()
     wal = max((store / "db").glob("*.log"))
@@ -86,5 +86,5 @@ def test_a_folder_in_use_or_damaged_is_refused_with_a_word_on_what_to_do(cluster
     data[len(data) // 2] ^= 0xff
     wal.write_bytes(data)
     third = start(cluster, store, name="gateway-3", start=False).launch()
-    assert third.popen.wait(20) == 1
+    assert third.popen.wait(PATIENCE_S) == 1
     assert str(store) in third.log() and "Restore a backup" in third.log()

@@ -11,7 +11,7 @@ import pytest
 from lib.client import request
 from lib.haproxy import Haproxy
 from lib.nginx import Nginx
-from lib.processes import slow_factor, until
+from lib.processes import PATIENCE_S, until
 from lib.sse import EventStream
 
 LOGGED = """
@@ -158,7 +158,7 @@ def test_a_stream_and_a_poll_pass_a_proxy_that_ends_what_is_silent(cluster):
         # Longer than the proxy's patience: comments keep it alive.
         answer = poll_through(proxy.address, {"channels": [{"channel": "chat"}], "cursor": "-"}, wait=1)
         assert answer == {"events": [], "cursor": "-"}
-        until(lambda: comments(stream) >= 8, "eight comments have come", 30)
+        until(lambda: comments(stream) >= 8, "eight comments have come")
         publish(gateways[0], "log:a", 1)
         assert stream.next()["message"] == 1
         stream.close()
@@ -167,7 +167,7 @@ def test_a_stream_and_a_poll_pass_a_proxy_that_ends_what_is_silent(cluster):
 
 def poll_through(address: tuple[str, int], body: dict, wait: int) -> dict:
     text = json.dumps(body)
-    with socket.create_connection(address, timeout=10 * slow_factor()) as client:
+    with socket.create_connection(address, timeout=PATIENCE_S) as client:
         client.sendall(f"POST /stream?wait={wait} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                        f"Content-Length: {len(text)}\r\n\r\n{text}".encode())
         answer = b""
@@ -270,7 +270,7 @@ def test_waiting_costs_no_cpu(cluster):
     until(lambda: gateway.metric("peal_http_requests_total") == 500, "all wait")
     before = cpu_seconds(gateway)
     assert poll(gateway, 1, {"channels": [{"channel": "a"}], "cursor": "-"})["events"] == []  # a second passes
-    assert cpu_seconds(gateway) - before < 0.1
+    assert cpu_seconds(gateway) - before < 0.3  # of the second; what a poll costs on a slow machine, but not 500
     publish(gateway, "a", "wake up")
     assert all(b"wake up" in client.recv(65536) for client in clients)
     for client in clients:
@@ -297,4 +297,4 @@ def test_ten_thousand_that_come_and_go_leave_nothing(cluster):
         for client in clients:
             client.close()
     for name in ("peal_sessions", "peal_subscriptions", "peal_channels", "peal_connections"):
-        until(lambda name=name: gateway.metric(name) == 0, f"no {name} is left", 30)
+        until(lambda name=name: gateway.metric(name) == 0, f"no {name} is left")

@@ -46,7 +46,7 @@ function listen(page: Page, channel: string): Promise<void> {
   }, channel);
 }
 
-async function untilState(page: Page, name: ConnectionState["name"], timeout = 15_000): Promise<any> {
+async function untilState(page: Page, name: ConnectionState["name"], timeout = 60_000): Promise<any> {
   await page.waitForFunction((name) => window.peal.state.name === name, name, { timeout, polling: 20 });
   return page.evaluate(() => JSON.parse(JSON.stringify(
     { ...window.peal.state, error: "error" in window.peal.state ? { ...window.peal.state.error } : undefined })));

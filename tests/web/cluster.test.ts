@@ -42,7 +42,7 @@ describe("three gateways with a broker", () => {
     await expect.poll(async () => {
       await say(tabs[1]!, "is anybody there?");
       return tabs[2]!.locator(".message .text", { hasText: "is anybody there?" }).count();
-    }, { timeout: 20_000, interval: 500 }).toBeGreaterThan(0);
+    }, { timeout: 60_000, interval: 500 }).toBeGreaterThan(0);
     await say(tabs[2]!, "all three again");
     for (const tab of tabs) await sees(tab, ".message .text", "all three again");
     expect(await tabs[1]!.locator(".message .text", { hasText: "into the void" }).count()).toBe(0);

@@ -33,7 +33,7 @@ async function shows(page: Page, expected: string[]): Promise<void> {
     await page.waitForFunction((wanted) => {
       const fields = [...document.querySelectorAll<HTMLInputElement>(".item:not([hidden]) .text")];
       return JSON.stringify(fields.map(({ value }) => value)) === JSON.stringify(wanted);
-    }, expected, { timeout: 15_000, polling: 50 });
+    }, expected, { timeout: 60_000, polling: 50 });
   } catch {
     expect(await texts(page)).toEqual(expected);
   }

@@ -15,8 +15,8 @@ export default {
   },
   test: {
     include: ["*.test.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // One browser at a time: two cores are shared with the gateways.
     fileParallelism: false,
   },

@@ -207,8 +207,8 @@ bool Swarm::read_until(std::uint64_t total) {
   while (bytes_ < total) {
     if (read(std::chrono::milliseconds(100)) > 0)
       last = std::chrono::steady_clock::now();
-    else if (std::chrono::steady_clock::now() - last > std::chrono::seconds(10))
-      return false;
+    else if (std::chrono::steady_clock::now() - last > std::chrono::seconds(60))
+      return false;  // nothing comes any more
   }
   return true;
 }

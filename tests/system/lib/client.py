@@ -13,7 +13,7 @@ import struct
 import zmq
 from websockets.sync.client import connect
 
-from lib.processes import slow_factor
+from lib.processes import PATIENCE_S, slow_factor
 
 
 class Session:
@@ -41,10 +41,10 @@ class Session:
         self.socket.send(json.dumps({"id": number, "action": action, "payload": payload}))
         return number
 
-    def receive(self, seconds: float = 10) -> dict:
+    def receive(self, seconds: float = PATIENCE_S) -> dict:
         return json.loads(self.socket.recv(timeout=seconds * slow_factor()))
 
-    def reply(self, number: int, seconds: float = 10) -> dict:
+    def reply(self, number: int, seconds: float = PATIENCE_S) -> dict:
         """The reply with this id; events and other replies that come before it are kept."""
         while number not in self.replies:
             message = self.receive(seconds)
@@ -66,7 +66,7 @@ class Session:
         assert "error" in reply, reply
         return reply["error"]
 
-    def event(self, seconds: float = 10) -> dict:
+    def event(self, seconds: float = PATIENCE_S) -> dict:
         """The next event that has not been seen."""
         return self.events.pop(0) if self.events else self.receive(seconds)
 
@@ -78,7 +78,7 @@ class RawSocket:
         self.socket = socket.socket()
         if receive_buffer:  # before the handshake, which tells the other side of it
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(10 * slow_factor())
+        self.socket.settimeout(PATIENCE_S)
         self.socket.connect(gateway.address)
         self.buffer = b""
         if shake_hands:
@@ -180,7 +180,7 @@ def request(gateway, method: str, path: str, body: bytes | str | None = None, tl
     """One HTTP request to the public listener: status, headers in lower case, body. `_` in a header's name is `-`."""
     kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
     options = {"context": tls} if tls else {}
-    client = kind(*gateway.address, timeout=10 * slow_factor(), **options)
+    client = kind(*gateway.address, timeout=PATIENCE_S, **options)
     try:
         client.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = client.getresponse()
@@ -217,7 +217,7 @@ class Control:
     def ask(self, action: str, **payload) -> dict:
         """The whole reply: {"result": …} or {"error": …}."""
         self.socket.send_json({"action": action, "payload": payload})
-        assert self.socket.poll(10_000 * slow_factor()), "the control socket does not answer"
+        assert self.socket.poll(1000 * PATIENCE_S), "the control socket does not answer"
         return self.socket.recv_json()
 
     def call(self, action: str, **payload) -> dict:

@@ -2,7 +2,7 @@
 
 Every process gets free ports (it binds port 0), a folder of its own, and a ready file; `start` returns when
 the ready file is there and fails with the process's own log otherwise. Nothing here sleeps for a time:
-`until` polls a condition with a deadline.
+`until` polls a condition with a deadline that only a failure reaches, however busy the machine is.
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ def bin_dir() -> pathlib.Path:
     return pathlib.Path(os.environ.get("PEAL_BIN", ROOT / "build" / "dev" / "bin")).resolve()
 
 
+#: Seconds after which something that is awaited will not come any more.
+PATIENCE_S = 60.0
+
+
 def slow_factor() -> float:
     """How much longer deadlines are, for builds with a sanitizer."""
     name = str(bin_dir())
     return 4.0 if "/asan/" in name or "/tsan/" in name else 1.0
 
 
-def until(condition, what: str, seconds: float = 10.0, step: float = 0.01):
+def until(condition, what: str, seconds: float = PATIENCE_S, step: float = 0.01):
     """Returns the first true result of `condition()`; fails after `seconds`, saying `what` was awaited."""
     deadline = time.monotonic() + seconds * slow_factor()
     while True:
@@ -69,13 +73,13 @@ class Process:
                                           env=self.env, cwd=self.folder)
         return self
 
-    def start(self, seconds: float = 20.0) -> "Process":
+    def start(self, seconds: float = PATIENCE_S) -> "Process":
         """Starts the program and waits until it says that it is ready."""
         self.launch()
         self.wait_ready(seconds)
         return self
 
-    def wait_ready(self, seconds: float = 20.0) -> None:
+    def wait_ready(self, seconds: float = PATIENCE_S) -> None:
         def there():
             if self.popen.poll() is not None:
                 raise AssertionError(f"{self.name} ended with {self.popen.returncode}:\n{self.log()}")
@@ -99,7 +103,7 @@ class Process:
         if self.popen:
             self.popen.wait()
 
-    def stop(self, seconds: float = 20.0) -> int:
+    def stop(self, seconds: float = PATIENCE_S) -> int:
         """SIGTERM (twice when one does not do), waits, and returns the exit code."""
         if self.popen is None:
             return 0
@@ -136,7 +140,7 @@ class Process:
     def get(self, path: str) -> tuple[int, str]:
         """GET from the internal listener: status and body."""
         try:
-            with urllib.request.urlopen(f"http://{self.internal}{path}", timeout=5 * slow_factor()) as answer:
+            with urllib.request.urlopen(f"http://{self.internal}{path}", timeout=PATIENCE_S) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

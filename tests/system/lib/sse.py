@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 
-from lib.processes import slow_factor
+from lib.processes import PATIENCE_S
 
 
 class EventStream:
@@ -16,7 +16,7 @@ class EventStream:
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(10 * slow_factor())
+        self.socket.settimeout(PATIENCE_S)
         self.socket.connect(address)
         text = "" if body is None else json.dumps(body)
         fields = {"Host": host, "Accept": "text/event-stream", **(headers or {})}

@@ -54,7 +54,7 @@ class Session:
         self.waiting[number] = (kept, asyncio.get_running_loop().create_future())
         future = self.waiting[number][1]
         await self.socket.send(json.dumps({"id": number, "action": action, "payload": payload}))
-        return await asyncio.wait_for(future, 30)
+        return await asyncio.wait_for(future, 60)
 
     async def close(self):
         await self.socket.close()
@@ -216,6 +216,6 @@ class Life:
     def end(self):
         self.stop_publishing()
         self.loop.call_soon_threadsafe(self.all_ends.set)
-        self.thread.join(30)
+        self.thread.join(60)
         assert not self.thread.is_alive(), "a client hangs"
         assert not self.errors, self.errors

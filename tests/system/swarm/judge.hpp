@@ -22,10 +22,10 @@ namespace peal::swarm {
 
 struct Rules {
   std::uint64_t settle_ns = 1'000'000'000;
-  std::uint64_t killed_ns = 0;            ///< when the broker was surely dead; 0: no outage
-  std::uint64_t restarted_ns = 0;         ///< just before it was started again
-  std::uint64_t back_ns = 5'000'000'000;  ///< how long it may take to serve again
-  std::uint64_t grace_ns = 250'000'000;   ///< results that were on their way when it died
+  std::uint64_t killed_ns = 0;             ///< when the broker was surely dead; 0: no outage
+  std::uint64_t restarted_ns = 0;          ///< just before it was started again
+  std::uint64_t back_ns = 5'000'000'000;   ///< how long it may take to serve again
+  std::uint64_t grace_ns = 1'500'000'000;  ///< results that were on their way when it died
 };
 
 struct Verdict {

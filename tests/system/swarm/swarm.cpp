@@ -36,7 +36,7 @@ struct Plan {
   std::uint64_t channels = 20;
   std::uint64_t per_client = 2;
   std::uint64_t seed = 1;
-  std::chrono::milliseconds quiet{1000};
+  std::chrono::milliseconds quiet{3000};
 };
 
 /// One client of the plan; it may have several connections, one after the other.

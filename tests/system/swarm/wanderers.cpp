@@ -41,7 +41,7 @@ struct Plan {
   std::uint64_t drop_one_in = 0;  ///< planted: a message in so many is not written down
   std::chrono::milliseconds stay{2000};
   std::chrono::milliseconds away{300};
-  std::chrono::milliseconds quiet{2000};
+  std::chrono::milliseconds quiet{3000};
 };
 
 struct Follow {

@@ -39,7 +39,7 @@ T answer_of(Ask ask) {
   auto promise = std::make_shared<std::promise<T>>();
   auto future = promise->get_future();
   ask([promise](T value) { promise->set_value(std::move(value)); });
-  if (future.wait_for(std::chrono::seconds(20)) != std::future_status::ready) {
+  if (future.wait_for(std::chrono::seconds(60)) != std::future_status::ready) {
     throw std::runtime_error("no answer");
   }
   return future.get();

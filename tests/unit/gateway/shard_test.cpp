@@ -378,7 +378,8 @@ TEST(Shard, ListsSessionsPageByPageAndDisconnectsOne) {
     EXPECT_EQ(client.receive_close(), 3500);
 }
 
-TEST(Shard, DrainStopsAcceptingAndSpreadsTheCloses) {
+/// Drains a gateway with clients; how far apart the first and the last of them saw their Close.
+milliseconds spread_of_a_drain(milliseconds time) {
   LocalGateway gateway;
   gateway.start();
   std::vector<SocketClient> clients;
@@ -389,22 +390,28 @@ TEST(Shard, DrainStopsAcceptingAndSpreadsTheCloses) {
   SocketClient idle(gateway.port());
   idle.request("GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
   std::promise<void> drained;
-  const auto begin = std::chrono::steady_clock::now();
-  gateway.shards().drain(milliseconds(400), [&] { drained.set_value(); });
-  std::vector<milliseconds> closed;
+  gateway.shards().drain(time, [&] { drained.set_value(); });
+  std::vector<std::chrono::steady_clock::time_point> closed;
   for (auto& client : clients) {
     EXPECT_EQ(client.receive_close(), 1012);
     client.close();
-    closed.push_back(
-        std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin));
+    closed.push_back(std::chrono::steady_clock::now());
   }
   idle.read_all();
   idle.close();
   drained.get_future().get();
-  EXPECT_LT(closed.front(), closed.back());
-  EXPECT_GT(closed.back() - closed.front(), milliseconds(100));
   EXPECT_THROW(SocketClient(gateway.port()), std::runtime_error);
   EXPECT_EQ(gateway.metric("peal_sessions"), 0);
+  return std::chrono::duration_cast<milliseconds>(closed.back() - closed.front());
+}
+
+TEST(Shard, DrainStopsAcceptingAndSpreadsTheCloses) {
+  // On a busy machine this side may look only when all are closed, but not each time for longer.
+  milliseconds time(400);
+  while (spread_of_a_drain(time) < time / 4 && !HasFailure()) {
+    time *= 4;
+    ASSERT_LT(time, std::chrono::seconds(10));
+  }
 }
 
 TEST(Shard, PublishesFromAnyThreadAndSaysWhenItHasStopped) {
@@ -431,7 +438,7 @@ TEST(Shard, PublishesFromAnyThreadAndSaysWhenItHasStopped) {
   for (int i = 0; i < 200; ++i)
     client.receive();
   EXPECT_TRUE(eventually([&] { return done == 200; }));
-  EXPECT_TRUE(gateway.shards().healthy(std::chrono::seconds(2)));
+  EXPECT_TRUE(eventually([&] { return gateway.shards().healthy(std::chrono::seconds(2)); }));
   gateway.stop();
   bus::Published::Status status = bus::Published::Status::ok;
   gateway.shards().publish("a", {},

@@ -74,7 +74,7 @@ class ControlTest : public testing::Test {
   zmq::socket_t client(zmq::socket_type type) {
     zmq::socket_t socket(context_, type);
     socket.set(zmq::sockopt::linger, 0);
-    socket.set(zmq::sockopt::rcvtimeo, 10'000);
+    socket.set(zmq::sockopt::rcvtimeo, 60'000);
     return socket;
   }
   zmq::socket_t connected(zmq::socket_type type) {

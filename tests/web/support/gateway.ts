@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../../..");
 const bin = process.env.PEAL_BIN ?? join(root, "build/dev/bin");
-const kReadyWithin = 20_000;
+const kReadyWithin = 60_000;
 
 /** Channels that keep a log: the core keeps it, the gateway also says who may use it. */
 const kCoreRules = [`
@@ -106,7 +106,7 @@ abstract class Process {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGCONT");
     child.kill(how);
-    const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const late = setTimeout(() => child.kill("SIGKILL"), 60_000);
     await ended;
     clearTimeout(late);
   }
@@ -158,7 +158,7 @@ export class Broker extends Process {
 
 /** Polls `condition` until it is true; fails after the deadline, saying what was awaited. */
 export async function until(
-  condition: () => boolean | Promise<boolean>, what: string, deadline = 20_000,
+  condition: () => boolean | Promise<boolean>, what: string, deadline = 60_000,
 ): Promise<void> {
   const end = performance.now() + deadline;
   while (!(await condition())) {

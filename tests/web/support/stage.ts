@@ -65,6 +65,7 @@ export function stage(): Stage {
     },
     async context(options = {}) {
       const context = await browser.newContext(options);
+      context.setDefaultTimeout(60_000); // however busy the machine is
       contexts.push(context);
       return context;
     },

@@ -35,7 +35,7 @@ describe("the bundle", () => {
 });
 
 describe("the package", () => {
-  it("is imported by a program of another folder, with types that check", { timeout: 60_000 }, () => {
+  it("is imported by a program of another folder, with types that check", { timeout: 600_000 }, () => {
     const modules = join(folder, "app", "node_modules", "@peal", "client");
     const tsc = join(web, "node_modules", "typescript", "bin", "tsc");
     execFileSync(process.execPath, [tsc, "-p", join(web, "client"), "--outDir", join(modules, "dist")]);

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import WebSocket from "ws";
 import { Peal, PealError, type ConnectionState, type PealOptions, type WebSocketClass } from "../src/index.ts";
 import { FakeGateway, type FakeGatewayOptions } from "./support/fake_gateway.ts";
+import { waitFor } from "./support/wait_for.ts";
 
 const cleanups: (() => unknown)[] = [];
 
@@ -70,10 +71,10 @@ describe("the client", () => {
     expect((await third.ready).state.name).toBe("subscribed");
     first.unsubscribe();
     await peal.publish("room", 1);
-    await vi.waitFor(() => expect(heard).toEqual(["second"]));
+    await waitFor(() => expect(heard).toEqual(["second"]));
     second.unsubscribe();
     third.unsubscribe();
-    await vi.waitFor(() =>
+    await waitFor(() =>
       expect(gateway.commands.filter(({ action }) => action.endsWith("subscribe")).map(({ action }) => action))
         .toEqual(["subscribe", "unsubscribe"]));
     await peal.publish("room", 2);
@@ -96,7 +97,7 @@ describe("the client", () => {
     heard.forEach((room, i) => room.on("message", () => ++counts[i]!));
     await Promise.all(heard.map(({ ready }) => ready));
     await clients[0]!.publish("room", "hello");
-    await vi.waitFor(() => expect(counts).toEqual([1, 0, 1]));
+    await waitFor(() => expect(counts).toEqual([1, 0, 1]));
     clients[2]!.close();
     expect(clients.map(({ state }) => state.name)).toEqual(["connected", "connected", "closed"]);
   });
@@ -131,7 +132,7 @@ describe("the client", () => {
     gateway.silent = true;
     const begin = performance.now();
     expect((await until(peal, "waiting")).error.code).toBe("link_silent");
-    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(performance.now() - begin).toBeLessThan(3000);  // without its options it would take longer
     gateway.silent = false;
     expect((await until(peal, "connected")).again).toBe(true);
   });
@@ -142,7 +143,7 @@ describe("the client", () => {
     await until(peal, "connected");
     const states: string[] = [];
     peal.on("state", ({ name }) => states.push(name));
-    await vi.waitFor(() => expect(gateway.heartbeats).toBeGreaterThan(10), { timeout: 5000 });
+    await waitFor(() => expect(gateway.heartbeats).toBeGreaterThan(10));
     expect(states).toEqual([]);
   });
 
@@ -151,7 +152,7 @@ describe("the client", () => {
     const peal = client(gateway.url);
     await until(peal, "connected");
     const published = peal.publish("room", 1);
-    await vi.waitFor(() => expect(gateway.commands.at(-1)!.action).toBe("publish"));
+    await waitFor(() => expect(gateway.commands.at(-1)!.action).toBe("publish"));
     gateway.closeAll(1012, "restarting");
     await expect(published).rejects.toMatchObject({ code: "publish_outcome_unknown", temporary: true });
   });

@@ -157,7 +157,7 @@ function history(seed: number): void {
   for (const channel of world.wanted) expect(world.told.get(channel)).toBe("subscribed");
 }
 
-it(`settles truthfully and comes back in ${kHistories} random histories`, { timeout: 60_000 }, () => {
+it(`settles truthfully and comes back in ${kHistories} random histories`, { timeout: 600_000 }, () => {
   for (let seed = 1; seed <= kHistories; ++seed) {
     try {
       history(seed);

@@ -1,8 +1,9 @@
 // What the application sees of one channel: resets between publications, who is there, the past.
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { Peal, type Member, type PealOptions, type Position, type PositionStore, type WebSocketClass } from "../src/index.ts";
 import { FakeGateway, type FakeGatewayOptions } from "./support/fake_gateway.ts";
+import { waitFor } from "./support/wait_for.ts";
 
 const kEpoch = "epoch001";
 const at = (offset: number): Position => ({ epoch: kEpoch, offset });
@@ -34,7 +35,7 @@ describe("a subscription whose past is gone", () => {
     const resets: Position[] = [];
     room.on("reset", (position) => resets.push(position));
     gateway.closeAll(1012);
-    await vi.waitFor(() => expect(room.state).toMatchObject({ name: "subscribed", again: true, recovered: false }));
+    await waitFor(() => expect(room.state).toMatchObject({ name: "subscribed", again: true, recovered: false }));
     expect(resets).toEqual([at(40)]);
   });
 
@@ -50,9 +51,9 @@ describe("a subscription whose past is gone", () => {
       for await (const { message } of room) plain.push(message);
     })();
     gateway.closeAll(1012);
-    await vi.waitFor(() => expect(all).toEqual([1, 2]));
+    await waitFor(() => expect(all).toEqual([1, 2]));
     gateway.closeAll(1012);
-    await vi.waitFor(() => expect(all).toEqual([1, 2, at(40)]));
+    await waitFor(() => expect(all).toEqual([1, 2, at(40)]));
     expect(plain).toEqual([1, 2]);
   });
 });
@@ -73,11 +74,11 @@ describe("presence", () => {
     push({ event: "presence", members: [{ session: "1" }, { session: "2", user: "ann" }, { session: "3", user: "ann" }], count: 3, users: 2 });
     push({ event: "join", member: { session: "4", user: "bob" } });
     push({ event: "leave", member: { session: "3", user: "ann" } });
-    await vi.waitFor(() => expect(told).toEqual([["1", "2"], "+4", "-3"]));
+    await waitFor(() => expect(told).toEqual([["1", "2"], "+4", "-3"]));
     expect(room.members.map(({ session, user }) => user ?? session)).toEqual(["1", "bob"]);
     expect(room.users).toBe(2);
     push({ event: "presence", members: [{ session: "9" }], count: 2000, users: 2000, next: "9" });
-    await vi.waitFor(() => expect(told.at(-1)).toEqual(["9"]));
+    await waitFor(() => expect(told.at(-1)).toEqual(["9"]));
     expect([room.members.length, room.users]).toEqual([1, 2000]);
   });
 
@@ -112,7 +113,7 @@ describe("stored positions", () => {
     room.on("message", ({ message }) => heard.push([message, positions.get("room")!.offset]));
     await room.ready;
     expect(gateway.commands.at(-1)!.payload).toEqual({ channel: "room", since: at(0) });
-    await vi.waitFor(() => expect(heard).toEqual([[1, 0], [2, 1]]));
+    await waitFor(() => expect(heard).toEqual([[1, 0], [2, 1]]));
     expect(positions.get("room")).toEqual(at(2));
     peal.close();
     expect(positions.get("room"), "a closed client keeps them").toEqual(at(2));

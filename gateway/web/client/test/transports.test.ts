@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import WebSocket from "ws";
 import { Peal, type ConnectionState, type PealOptions, type WebSocketClass } from "../src/index.ts";
 import { FakeGateway, type FakeGatewayOptions } from "./support/fake_gateway.ts";
+import { waitFor } from "./support/wait_for.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -23,10 +24,10 @@ function client(url: string, options: PealOptions = {}): Peal {
 }
 
 function connected(peal: Peal): Promise<ConnectionState & { name: "connected" }> {
-  return vi.waitFor(() => {
+  return waitFor(() => {
     if (peal.state.name !== "connected") throw new Error(`it is ${peal.state.name}`);
     return peal.state;
-  }, { timeout: 5000 });
+  });
 }
 
 function heardBy(peal: Peal, channel: string): unknown[] {
@@ -58,12 +59,12 @@ describe("the way that is taken", () => {
     const gateway = await gatewayWith({ ways: ["poll"] });
     const peal = client(gateway.url);
     const heard = heardBy(peal, "room");
-    await vi.waitFor(() => expect(peal.state).toMatchObject({ name: "connected", transport: "poll" }), { timeout: 5000 });
+    await waitFor(() => expect(peal.state).toMatchObject({ name: "connected", transport: "poll" }));
     const polls = () => gateway.commands.filter(({ action }) => action === "poll").length;
-    await vi.waitFor(() => expect(polls()).toBe(2));
+    await waitFor(() => expect(polls()).toBe(2));
     gateway.publish("room", "first");
-    await vi.waitFor(() => expect(heard).toEqual(["first"]));
-    await vi.waitFor(() => expect(polls()).toBe(3));
+    await waitFor(() => expect(heard).toEqual(["first"]));
+    await waitFor(() => expect(polls()).toBe(3));
   });
 
   it("stays the WebSocket when the server is away, or says no", async () => {
@@ -71,12 +72,12 @@ describe("the way that is taken", () => {
     const peal = client(gateway.url);
     await connected(peal);
     await gateway.kill();
-    await vi.waitFor(() => expect((peal.state as { attempt?: number }).attempt).toBeGreaterThan(6), { timeout: 5000 });
+    await waitFor(() => expect((peal.state as { attempt?: number }).attempt).toBeGreaterThan(6));
     await gatewayWith({ port: gateway.port });
     expect((await connected(peal)).transport).toBe("websocket");
     const refused = await gatewayWith({ refusal: { status: 403, body: { code: "origin_refused" } } });
     const other = client(refused.url);
-    await vi.waitFor(() => expect(other.state.name).toBe("closed"));
+    await waitFor(() => expect(other.state.name).toBe("closed"));
   });
 
   it("is what is allowed, and nothing else", async () => {
@@ -85,7 +86,7 @@ describe("the way that is taken", () => {
     expect((await connected(client(gateway.url, { WebSocket: undefined }))).transport).toMatch(/sse|websocket/);
     const blocked = await gatewayWith({ ways: ["sse"] });
     const peal = client(blocked.url, { transports: ["websocket"] });
-    await vi.waitFor(() => expect(peal.state).toMatchObject({ error: { code: "connection_refused" } }), { timeout: 5000 });
+    await waitFor(() => expect(peal.state).toMatchObject({ error: { code: "connection_refused" } }));
   });
 });
 
@@ -102,7 +103,7 @@ describe("over HTTP", () => {
     expect(asked()).toEqual([20, 16]);
     expect(gateway.streams.size).toBe(1);
     rooms[7]!.unsubscribe();
-    await vi.waitFor(() => expect(asked()).toEqual([20, 16, 15]));
+    await waitFor(() => expect(asked()).toEqual([20, 16, 15]));
   });
 
   it("publishes keep their order, and each ends by its own answer", async () => {
@@ -130,16 +131,16 @@ describe("over HTTP", () => {
     const peal = client(gateway.url, { transports: ["sse"] });
     const heard = heardBy(peal, "room");
     await connected(peal);
-    await vi.waitFor(() => expect(gateway.streams.size).toBe(1));
+    await waitFor(() => expect(gateway.streams.size).toBe(1));
     const states: ConnectionState[] = [];
     peal.on("state", (state) => states.push(state));
     gateway.closeAll(1012, "restarting");
-    await vi.waitFor(() => expect(states[0]).toMatchObject({ name: "waiting", error: { code: "restarting" } }));
-    await vi.waitFor(() => expect(gateway.streams.size).toBe(1));
+    await waitFor(() => expect(states[0]).toMatchObject({ name: "waiting", error: { code: "restarting" } }));
+    await waitFor(() => expect(gateway.streams.size).toBe(1));
     gateway.publish("room", "after");
-    await vi.waitFor(() => expect(heard).toEqual(["after"]));
+    await waitFor(() => expect(heard).toEqual(["after"]));
     gateway.closeAll(3500, "begone");
-    await vi.waitFor(() => expect(peal.state).toMatchObject({ name: "closed", error: { code: "disconnected_for_good" } }));
+    await waitFor(() => expect(peal.state).toMatchObject({ name: "closed", error: { code: "disconnected_for_good" } }));
   });
 
   it("a hint that the page woke up makes the stream anew, since nobody can know whether it lives", async () => {
@@ -152,7 +153,7 @@ describe("over HTTP", () => {
     await peal.subscribe("room").ready;
     page.dispatchEvent(new Event("online"));
     const streams = () => gateway.commands.filter(({ action }) => action === "stream").length;
-    await vi.waitFor(() => expect(streams()).toBe(2));
+    await waitFor(() => expect(streams()).toBe(2));
     expect(peal.state.name).toBe("connected");
   });
 });

@@ -47,6 +47,7 @@ export class FakeGateway {
   private constructor(options: FakeGatewayOptions) {
     this.#options = options;
     this.#http.on("upgrade", (request, socket, head) => {
+      socket.on("error", () => {}); // a client that leaves in the midst of it
       const blocked = { status: 403, body: { error: "no upgrades through this proxy" } };
       const refusal = options.refusal ?? (this.#leads("websocket") ? undefined : blocked);
       if (refusal) {

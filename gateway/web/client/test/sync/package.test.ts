@@ -22,7 +22,7 @@ describe("the sync client", () => {
     expect(gunzipSync(packed).toString()).not.toContain("peal.json.v1");
   });
 
-  it("is imported as @peal/client/sync, in Node too, with types that check", { timeout: 120_000 }, () => {
+  it("is imported as @peal/client/sync, in Node too, with types that check", { timeout: 600_000 }, () => {
     const modules = join(folder, "app", "node_modules", "@peal", "client");
     const tsc = join(web, "node_modules", "typescript", "bin", "tsc");
     execFileSync(process.execPath, [tsc, "-p", join(web, "client"), "--outDir", join(modules, "dist")]);

@@ -170,7 +170,7 @@ class History {
   }
 }
 
-it(`in ${kHistories} histories all converge, and nothing is lost or done twice`, { timeout: 300_000 }, async () => {
+it(`in ${kHistories} histories all converge, and nothing is lost or done twice`, { timeout: 600_000 }, async () => {
   const first = Number(process.env.PEAL_SEED ?? 1);
   let conflicts = 0;
   for (let seed = first; seed < first + kHistories; ++seed) {
