@@ -296,6 +296,12 @@ void Core::Impl::publish(PeerId peer, const bus::PublishRequest& request, TimePo
     recoverable = options_of(request.channel).recoverable;
     if (!recoverable) return publish_ephemeral(peer, request, {});
   }
+  const bool deletes = request.publication.kind == Kind::deletion && !request.place;
+  if (deletes && options_of(request.channel).refuse_when_full) {
+    return refuse_publish(peer, request.id,
+                          fail(ErrorCode::command_invalid,
+                               "a file is appended to or replaced; nothing of it is deleted"));
+  }
   probe.published(request.publication.payload.size());
   latest = now;
   store->append(peer, request, now);

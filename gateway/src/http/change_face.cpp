@@ -14,7 +14,6 @@ namespace {
 
 using bus::ExpectValue;
 
-constexpr std::size_t kIdempotencyKeyBytesMax = 255;
 /// A change that meets others is tried again; so many of them in a row are overload.
 constexpr int kAttemptsMax = 32;
 
@@ -61,7 +60,7 @@ std::optional<Error> ChangeFace::read_change(const Request& request, Change& cha
     if (rule->require_match && change.conditions.none())
       return fail(ErrorCode::match_required,
                   "the channel's rule has require_match: say If-Match, or If-None-Match: *");
-    if (!request.header("Content-Range").empty())
+    if (request.count("Content-Range") > 0)
       return fail(ErrorCode::request_invalid,
                   "a value is not put in pieces; files are, under /files/");
   }
@@ -75,9 +74,9 @@ std::optional<Error> ChangeFace::read_change(const Request& request, Change& cha
   if (change.method == Change::Method::post) key = query_value(request.query, "key").value_or("");
   publication.key = key;
   change.publication = copy_of(publication);
-  change.idempotency_key = request.header("Idempotency-Key");
-  if (change.idempotency_key.size() > kIdempotencyKeyBytesMax)
-    return fail(ErrorCode::request_invalid, "Idempotency-Key has more than 255 bytes");
+  auto idempotency_key = read_idempotency_key(request);
+  if (!idempotency_key) return idempotency_key.error();
+  change.idempotency_key = std::move(*idempotency_key);
   return std::nullopt;
 }
 

@@ -5,6 +5,8 @@
 namespace peal::gateway::http {
 namespace {
 
+constexpr std::size_t kIdempotencyKeyBytesMax = 255;
+
 Result<std::optional<TagList>> read_list(const Request& request, std::string_view name) {
   std::string text;
   bool there = false;
@@ -31,6 +33,15 @@ Result<Conditions> read_conditions(const Request& request) {
   auto none_match = read_list(request, "If-None-Match");
   if (!none_match) return none_match.error();
   return Conditions{std::move(*match), std::move(*none_match)};
+}
+
+Result<std::string> read_idempotency_key(const Request& request) {
+  const std::string_view key = request.header("Idempotency-Key");
+  if (request.count("Idempotency-Key") > 1)
+    return fail(ErrorCode::request_invalid, "more than one Idempotency-Key");
+  if (key.size() > kIdempotencyKeyBytesMax)
+    return fail(ErrorCode::request_invalid, "Idempotency-Key has more than 255 bytes");
+  return std::string(key);
 }
 
 Verdict judge_read(const Conditions& conditions, const Position& current, std::string_view form) {

@@ -1,6 +1,7 @@
 #pragma once
 // Conditional requests (RFC 9110, 13): If-Match and If-None-Match, and what they make of a read.
-// For writes they become expectations that the core judges (change_face.hpp). A resource has no
+// For writes they become expectations that the core judges (change_face.hpp); so does the
+// Idempotency-Key. A resource has no
 // Last-Modified, so conditions on dates are passed over, as the RFC says. Pure.
 
 #include <optional>
@@ -20,6 +21,8 @@ struct Conditions {
 
 /// request_invalid when one is malformed.
 Result<Conditions> read_conditions(const Request& request);
+/// Empty when there is none.
+Result<std::string> read_idempotency_key(const Request& request);
 
 enum class Verdict : std::uint8_t {
   proceed,

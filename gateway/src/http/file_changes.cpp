@@ -8,7 +8,6 @@
 namespace peal::gateway::http {
 namespace {
 
-constexpr std::size_t kIdempotencyKeyBytesMax = 255;
 constexpr std::string_view kFileType = "application/octet-stream";
 /// A change that meets others is tried again; so many of them in a row are overload.
 constexpr int kAttemptsMax = 32;
@@ -67,9 +66,9 @@ std::optional<Error> FileChanges::read_change(const Request& request, Change& ch
                                                   std::to_string(most) + "): append it in pieces");
   }
   change.body = request.body;
-  const std::string_view range = request.header("Content-Range");
-  if (!range.empty()) {
-    change.range = parse_append_range(range);
+  // An empty one too: who meant to append must not replace the whole.
+  if (const std::size_t ranges = request.count("Content-Range"); ranges > 0) {
+    if (ranges == 1) change.range = parse_append_range(request.header("Content-Range"));
     if (!change.range)
       return fail(ErrorCode::request_invalid, R"(Content-Range is not "bytes first-last/*")");
     if (change.range->size() != change.body.size()) {
@@ -81,9 +80,9 @@ std::optional<Error> FileChanges::read_change(const Request& request, Change& ch
     return fail(ErrorCode::match_required,
                 "the channel's rule has require_match: say If-Match, or If-None-Match: *");
   }
-  change.idempotency_key = request.header("Idempotency-Key");
-  if (change.idempotency_key.size() > kIdempotencyKeyBytesMax)
-    return fail(ErrorCode::request_invalid, "Idempotency-Key has more than 255 bytes");
+  auto idempotency_key = read_idempotency_key(request);
+  if (!idempotency_key) return idempotency_key.error();
+  change.idempotency_key = std::move(*idempotency_key);
   return std::nullopt;
 }
 

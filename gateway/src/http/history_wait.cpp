@@ -49,7 +49,6 @@ void HistoryWait::read() {
       request_, [self = shared_from_this()](const bus::Page& page) {
         if (page.error) self->desk_.probe().refused(page.error->code);
         Response response = history_response(self->protocol_, page, self->cache_control(page));
-        response.headers.emplace_back("Vary", "Accept, Origin");
         self->desk_.answer(self->call_, std::move(response));
       });
 }

@@ -74,6 +74,11 @@ std::string_view Request::header(std::string_view name) const {
   return found == headers.end() ? std::string_view() : found->second;
 }
 
+std::size_t Request::count(std::string_view name) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      headers, [&](const auto& field) { return equal_ignoring_case(field.first, name); }));
+}
+
 struct HttpMachine::Impl {
   explicit Impl(Limits its_limits) : limits(its_limits) {
     limits.header_bytes_max = std::min(limits.header_bytes_max, kHeaderBytesMost);

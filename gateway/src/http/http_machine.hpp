@@ -31,6 +31,8 @@ struct Request {
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   /// First header of that name (case-insensitive), or empty.
   std::string_view header(std::string_view name) const;
+  /// How many headers have that name.
+  std::size_t count(std::string_view name) const;
 };
 
 struct Response {

@@ -165,10 +165,14 @@ TEST_F(FileTest, TakesTheEpochBehindAnAppendAndStoresItNot) {
 TEST_F(FileTest, RefusesContentRangesThatAreWrong) {
   ask("PUT", "/files/log", "12345");
   for (const char* line : {"bytes 5-6/*", "bytes 5-4/*", "bytes a-b/*", "bytes 5-5/6", "bytes */*",
-                           "lines 5-5/*", "5-5"}) {
+                           "lines 5-5/*", "5-5", ""}) {
     EXPECT_EQ(ask("PUT", "/files/log", "x", {"Content-Range: " + std::string(line)}).status, 400U)
         << line;
   }
+  const Headers twice{"Content-Range: bytes 5-5/*", "Content-Range: bytes 5-5/*"};
+  EXPECT_EQ(ask("PUT", "/files/log", "x", twice).status, 400U);
+  EXPECT_EQ(append("/files/log", 5, "x", {"Idempotency-Key: a", "Idempotency-Key: b"}).status,
+            400U);
   EXPECT_EQ(get("/files/log").body.size(), 13U);
 }
 
@@ -204,6 +208,18 @@ TEST_F(FileTest, SaysWhatItDoesNotTake) {
   EXPECT_EQ(ask("PUT", "/files/guarded", "x").status, 403U);
   EXPECT_EQ(ask("PUT", "/files/log", "x", {"If-Match: x"}).status, 400U);
   EXPECT_EQ(get("/files/").status, 400U);
+}
+
+TEST_F(FileTest, HasNoValueThatCouldBeDeleted) {
+  const std::string tag = ask("PUT", "/files/log", "12345").header("ETag");
+  const HttpAnswer deleted = ask("DELETE", "/channels/log");
+  EXPECT_EQ(deleted.status, 405U);
+  EXPECT_EQ(deleted.header("Allow"), "GET, HEAD, POST, PUT");
+  const HttpAnswer commanded =
+      ask("POST", "/command", R"({"action":"publish","payload":{"channel":"log","delete":true}})");
+  EXPECT_EQ(commanded.status, 400U);
+  EXPECT_EQ(commanded.member("code"), "command_invalid");
+  EXPECT_EQ(get("/files/log").header("ETag"), tag);
 }
 
 TEST_F(FileTest, TakesPathsForNamesOnly) {

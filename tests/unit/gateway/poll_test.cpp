@@ -245,6 +245,7 @@ TEST_F(Polls, WaitForAPageOfHistory) {
     answer_read(i, {kEpoch, {6}, {0}}, {6}, 6);
   const std::string first = client->request("");
   EXPECT_NE(first.find("Cache-Control: public, max-age=60\r\n"), std::string::npos) << first;
+  EXPECT_EQ(first.find("Vary:"), first.rfind("Vary:")) << first;
   EXPECT_EQ(body_of(first),
             R"({"epoch":"abcdefgh","offset":6,"publications":[{"offset":6,"message":0}]})");
   EXPECT_EQ(body_of(first), receive(other));
