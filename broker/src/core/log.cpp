@@ -8,8 +8,14 @@ namespace {
 
 /// A key's entry in the index, by what the allocator gives for it.
 constexpr std::size_t kKeyBytes = 72;
+constexpr std::chrono::hours kBlankTtl{24};
 
 }  // namespace
+
+std::chrono::seconds position_ttl(const Head& head, const Limits& limits) {
+  const std::chrono::seconds blank = kBlankTtl;
+  return head.top.value == 0 ? std::min(blank, limits.position_ttl) : limits.position_ttl;
+}
 
 Log::Log(Epoch epoch, const ChannelOptions& options, const Limits& limits)
     : options_(&options), limits_(&limits), epoch_(epoch) {}

@@ -12,6 +12,7 @@
 // Made bare, it keeps of each publication what it must know to decide, and the store the texts:
 // then reads are planned here and filled there. A journal hears all that a store must save.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -142,5 +143,9 @@ class Log {
   std::unique_ptr<IdempotencyKeys> idempotency_keys_;
   bool bare_ = false;
 };
+
+/// How long the position of a log that nobody uses is remembered. Of one that nothing was ever
+/// appended to nothing can be missed, so it is soon forgotten that somebody asked for its name.
+std::chrono::seconds position_ttl(const Head& head, const Limits& limits);
 
 }  // namespace peal::broker

@@ -42,17 +42,25 @@ MemoryLogStore::Entries::iterator MemoryLogStore::at(std::string_view channel, T
     touch(found->second, now);
     return found->second;
   }
-  unwatched_.push_back({std::string(channel), make_log(channel), 0, now, kUnwatched});
-  const auto entry = std::prev(unwatched_.end());
+  blank_.push_back({std::string(channel), make_log(channel), 0, now, kUnwatched, &blank_});
+  const auto entry = std::prev(blank_.end());
   by_name_.emplace(entry->name, entry);
   recount(*entry);
   make_room(entry, now);
   return entry;
 }
 
+void MemoryLogStore::settle(Entries::iterator entry) {
+  Entries* home = &watched_;
+  if (entry->watched_as == kUnwatched)
+    home = entry->log.head().top.value == 0 ? &blank_ : &unwatched_;
+  home->splice(home->end(), *entry->home, entry);
+  entry->home = home;
+}
+
 void MemoryLogStore::touch(Entries::iterator entry, TimePoint now) {
   entry->used = now;
-  if (entry->watched_as == kUnwatched) unwatched_.splice(unwatched_.end(), unwatched_, entry);
+  if (entry->watched_as == kUnwatched) settle(entry);
 }
 
 void MemoryLogStore::recount(Entry& entry) {
@@ -68,11 +76,13 @@ void MemoryLogStore::make_room(Entries::iterator keep, TimePoint now) {
   const auto short_of_memory = [&] {
     return bytes_ > limits_.log_bytes_max || by_name_.size() > limits_.channels_max;
   };
-  while (short_of_memory()) {
-    auto victim = unwatched_.begin();
-    if (victim == keep) ++victim;
-    if (victim == unwatched_.end()) break;
-    give_up(victim, now);
+  for (Entries* const entries : {&blank_, &unwatched_}) {
+    while (short_of_memory()) {
+      auto victim = entries->begin();
+      if (victim == keep) ++victim;
+      if (victim == entries->end()) break;
+      give_up(victim, now);
+    }
   }
   // A watched log can't vanish: it starts again, empty, behind all others.
   for (auto left = watched_.size(); left > 0 && bytes_ > limits_.log_bytes_max; --left) {
@@ -90,7 +100,7 @@ void MemoryLogStore::give_up(Entries::iterator entry, TimePoint now) {
   if (entry->watched_as == kUnwatched) {
     bytes_ -= entry->bytes;
     by_name_.erase(entry->name);
-    unwatched_.erase(entry);
+    entry->home->erase(entry);
     return;
   }
   entry->log = make_log(entry->name);
@@ -101,8 +111,8 @@ void MemoryLogStore::give_up(Entries::iterator entry, TimePoint now) {
 
 void MemoryLogStore::watch(LogId log, std::string_view channel, TimePoint now) {
   const auto entry = at(channel, now);
-  watched_.splice(watched_.end(), entry->watched_as == kUnwatched ? unwatched_ : watched_, entry);
   entry->watched_as = log;
+  settle(entry);
   by_id_.insert_or_assign(log, entry);
   sink_.on_head(log, entry->log.head(now));
 }
@@ -114,7 +124,7 @@ void MemoryLogStore::unwatch(LogId log, TimePoint now) {
   by_id_.erase(found);
   entry->watched_as = kUnwatched;
   entry->used = now;
-  unwatched_.splice(unwatched_.end(), watched_, entry);
+  settle(entry);
 }
 
 void MemoryLogStore::append(PeerId peer, const bus::PublishRequest& request, TimePoint now) {
@@ -135,6 +145,7 @@ void MemoryLogStore::append(PeerId peer, const bus::PublishRequest& request, Tim
   }
   sink_.on_outcome(peer, outcome);
   if (!appended) return;
+  touch(entry, now);
   recount(*entry);
   make_room(entry, now);
 }
@@ -154,7 +165,8 @@ void MemoryLogStore::tick(TimePoint now) {
       entry->log.expire(now);
       recount(*entry);
       const bool watched = entry->watched_as != kUnwatched;
-      if (!watched && entry->used + limits_.position_ttl <= now) forgotten.push_back(entry);
+      const auto until = entry->used + position_ttl(entry->log.head(), limits_);
+      if (!watched && until <= now) forgotten.push_back(entry);
     }
   }
   for (const auto entry : forgotten)
@@ -162,7 +174,7 @@ void MemoryLogStore::tick(TimePoint now) {
 }
 
 void MemoryLogStore::each(const std::function<void(std::string_view, const Head&)>& visit) const {
-  for (const Entries* entries : {&unwatched_, &watched_}) {
+  for (const Entries* entries : {&blank_, &unwatched_, &watched_}) {
     for (const Entry& entry : *entries)
       visit(entry.name, entry.log.head());
   }

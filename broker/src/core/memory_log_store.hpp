@@ -2,8 +2,9 @@
 // Logs in this process's memory; every call is answered within the call. They are gone with the
 // process, so a broker that starts again has new epochs. Memory is bounded by limits.log_bytes_max
 // (texts, marks, keys, names and indexes, as the allocator gives them) and limits.channels_max:
-// above, whole logs are given up, the least recently watched first and watched ones last, and
-// whoever watches one is told a new epoch.
+// above, whole logs are given up: first those that nothing was ever appended to, so that asking
+// for names drives out no value; then the least recently watched, and watched ones last, of which
+// whoever watches is told a new epoch.
 
 #include <list>
 #include <string>
@@ -37,6 +38,7 @@ class MemoryLogStore final : public LogStore {
     std::size_t bytes = 0;  ///< of all this, as counted in bytes_
     TimePoint used;
     LogId watched_as = kUnwatched;
+    std::list<Entry>* home = nullptr;  ///< the list that it is in
   };
   using Entries = std::list<Entry>;
   static const std::size_t kEntryBytes;
@@ -47,6 +49,8 @@ class MemoryLogStore final : public LogStore {
   void make_room(Entries::iterator keep, TimePoint now);
   void give_up(Entries::iterator entry, TimePoint now);
   void touch(Entries::iterator entry, TimePoint now);
+  /// Puts it at the end of the list where it belongs.
+  void settle(Entries::iterator entry);
 
   LogStoreSink& sink_;
   const OptionsOf options_of_;
@@ -54,7 +58,8 @@ class MemoryLogStore final : public LogStore {
   const RandomSource random_;
 
   OptionsTable options_;
-  Entries unwatched_;  ///< the least recently used first
+  Entries blank_;      ///< unwatched, and nothing was appended; the least recently used first
+  Entries unwatched_;  ///< the others; the least recently used first
   Entries watched_;    ///< the least recently watched first
   std::unordered_map<std::string_view, Entries::iterator> by_name_;
   std::unordered_map<LogId, Entries::iterator> by_id_;

@@ -129,7 +129,7 @@ void DiskLogStore::sweep(TimePoint now) {
         const std::string_view channel = disk::channel_of(key);
         const auto meta = disk::decode_meta(value);
         if (!home_(channel) || !meta) return ++looked < kSweep;
-        const bool old = meta->used + limits_.position_ttl <= at;
+        const bool old = meta->used + position_ttl(meta->of.head, limits_) <= at;
         const bool forgets = meta->remembers && meta->used + limits_.source_ttl <= at;
         const bool in_memory = by_name_.contains(channel);
         if (meta->count > 0 || old || forgets || in_memory) due.emplace_back(channel);
@@ -150,7 +150,7 @@ void DiskLogStore::look_at(const std::string& channel, TimePoint now) {
   if (entry.watched_as != kUnwatched) used(entry, now);
   expire(entry, now);
   const bool idle = entry.watched_as == kUnwatched && entry.pins == 0 && entry.log->size() == 0;
-  if (!idle || entry.used + limits_.position_ttl > at) return;
+  if (!idle || entry.used + position_ttl(entry.log->head(), limits_) > at) return;
   drop_log(entry);
   forget_if_idle(entry);
   look_at_unloaded(channel, now);
@@ -162,7 +162,8 @@ void DiskLogStore::look_at_unloaded(const std::string& channel, TimePoint now) {
   const auto row = shared_.database.get(disk::meta_key(channel));
   const auto meta = row && *row ? disk::decode_meta(**row) : std::nullopt;
   if (!meta) return;
-  if (!watched && meta->count == 0 && meta->used + limits_.position_ttl <= at) {
+  const bool old = meta->used + position_ttl(meta->of.head, limits_) <= at;
+  if (!watched && meta->count == 0 && old) {
     if (!under_way_) forget(channel, *meta);
     return;
   }

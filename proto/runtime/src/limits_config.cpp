@@ -109,7 +109,8 @@ constexpr SecondsRow kSeconds[] = {
     {"limits.idempotency_ttl", &Limits::idempotency_ttl,
      "how long an Idempotency-Key is remembered"},
     {"limits.position_ttl", &Limits::position_ttl,
-     "how long an unused channel's position is remembered after its publications are gone"},
+     "how long an unused channel's position is remembered after its publications are gone; a day "
+     "at most when it never had any"},
 };
 
 /// What the code behind a limit can take at most: counters of a session are narrow on purpose.

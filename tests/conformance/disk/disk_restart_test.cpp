@@ -209,6 +209,21 @@ TEST_F(DiskRestart, ALogThatIsPutOutOfMemoryIsReadAgain) {
   EXPECT_EQ(publish_and_wait("channel-3", "33").position->offset, Offset{4});
 }
 
+TEST_F(DiskRestart, ANameThatWasOnlyAskedForIsForgottenAfterADay) {
+  open();
+  EXPECT_EQ(payloads("asked for"), "");
+  publish_and_wait("a", "x");
+  now += std::chrono::hours(23);
+  turn_and_tick();
+  EXPECT_TRUE(head_of("asked for"));
+  now += std::chrono::hours(2);
+  EXPECT_TRUE(until([&] {
+    turn_and_tick();
+    return !head_of("asked for") && store->stats().logs == 1;
+  }));
+  EXPECT_EQ(payloads("a"), "x");
+}
+
 TEST_F(DiskRestart, OptionsThatChangedHoldFromTheNextStartOn) {
   open();
   for (int i = 1; i <= 6; ++i)

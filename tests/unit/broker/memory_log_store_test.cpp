@@ -100,6 +100,19 @@ TEST_F(MemoryLogStoreTest, APositionIsRememberedLongerThanItsPublications) {
   EXPECT_EQ(store.stats().bytes, 0U);
 }
 
+TEST_F(MemoryLogStoreTest, ANameThatWasOnlyAskedForIsForgottenAfterADay) {
+  append("a", "x");
+  store.watch(3, "asked for", now);
+  store.unwatch(3, now);
+  now += std::chrono::hours(23);
+  store.tick(now);
+  EXPECT_EQ(store.stats().logs, 2U);
+  now += std::chrono::hours(1);
+  store.tick(now);
+  EXPECT_EQ(store.stats().logs, 1U);
+  EXPECT_EQ(head("a").top, Offset{1});
+}
+
 TEST_F(MemoryLogStoreTest, AWatchedChannelKeepsItsPosition) {
   store.watch(3, "a", now);
   append("a", "x");
@@ -135,6 +148,36 @@ TEST_F(ShortOfMemory, GivesUpTheLeastRecentlyUsedChannelThatNobodyWatches) {
   EXPECT_EQ(head("old").top, Offset{2});
   EXPECT_EQ(head("watched").top, Offset{1});
   EXPECT_TRUE(sink.resets.empty());
+}
+
+TEST_F(ShortOfMemory, GivesUpNoValueForNamesThatAreOnlyAskedFor) {
+  append("old", "a value");
+  const Head kept = head("old");
+  const auto names = [&](const std::string& prefix) {
+    for (int i = 0; i < 1000; ++i) {
+      store.watch(7, prefix + std::to_string(i), now);
+      store.unwatch(7, now);
+    }
+  };
+  names("watched ");
+  EXPECT_LE(store.stats().bytes, 40'000U);
+  EXPECT_GT(store.stats().epochs_ended, 500U);
+  EXPECT_EQ(head("old"), kept);
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = "read " + std::to_string(i);
+    bus::ReadRequest read;
+    read.channel = name;
+    store.read(1, read, now);
+  }
+  EXPECT_EQ(head("old"), kept);
+  // What has got a value is as good as the others, and none is lost count of.
+  append("read 999", "another");
+  names("again ");
+  EXPECT_EQ(head("read 999").top, Offset{1});
+  EXPECT_EQ(head("old"), kept);
+  std::size_t count = 0;
+  store.each([&](std::string_view, const Head&) { ++count; });
+  EXPECT_EQ(count, store.stats().logs);
 }
 
 TEST_F(ShortOfMemory, AWatchedLogThatIsGivenUpIsTold) {
