@@ -4,6 +4,7 @@
 
 #include "http/text.hpp"
 #include "peal/proto/json.hpp"
+#include "session/shard.hpp"
 
 namespace peal::gateway::http {
 namespace {
@@ -28,7 +29,7 @@ Desk::Desk(std::shared_ptr<const RouterShared> shared, runtime::Logger logger,
            runtime::ProbeRegistry& probes)
     : shared_(std::move(shared)), logger_(std::move(logger)), registration_(probes.add(probe_)) {}
 
-bool Desk::admit(const Request& request, Call& call) {
+Desk::Admission Desk::admit(const Request& request, Call& call) {
   const std::string_view host = request.header("Host");
   const std::string_view origin = request.header("Origin");
   // A browser tells a page nothing of a WebSocket that was refused, but lets it ask over HTTP why.
@@ -36,23 +37,26 @@ bool Desk::admit(const Request& request, Call& call) {
   if (const auto error = shared_->origins.check_host(host)) {
     log_refusal(*error, "allowed_hosts", host);
     refuse(call, *error);
-    return false;
+    return Admission::refused;
   }
   if (const auto error = shared_->origins.check_origin(origin, host)) {
     log_refusal(*error, "allowed_origins", origin);
     refuse(call, *error);
-    return false;
+    return Admission::refused;
   }
   call.cors_origin = shared_->origins.cross_origin_allowed(origin, host) ? origin : "";
   // A browser asks without the key whether it may send the key.
-  if (request.method == "OPTIONS") return true;
-  auto principal = shared_->authenticator.authorize(request.header("Authorization"));
-  if (principal.has_error()) {
-    refuse(call, principal.error());
-    return false;
+  if (request.method == "OPTIONS") return Admission::admitted;
+  const std::string_view authorization = request.header("Authorization");
+  auto principal = shared_->authenticator.authorize(authorization);
+  if (principal) {
+    call.principal = std::move(*principal);
+    return Admission::admitted;
   }
-  call.principal = std::move(*principal);
-  return true;
+  const bool hook = call.exchange.shard().config().hooks.connect != nullptr;
+  if (hook && Authenticator::bearer(authorization)) return Admission::undecided;
+  refuse(call, principal.error());
+  return Admission::refused;
 }
 
 bool Desk::turned_away(const Request& request, Call& call, const Methods& methods) {

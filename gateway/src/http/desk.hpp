@@ -54,8 +54,13 @@ class Desk {
   const Limits& limits() const { return shared_->limits; }
   HttpProbe& probe() { return probe_; }
 
-  /// Checks Host, Origin and key; answers and returns false when one is refused.
-  bool admit(const Request& request, Call& call);
+  enum class Admission : std::uint8_t {
+    admitted,
+    refused,   ///< and answered
+    undecided  ///< the key is none of ours: the connect hook says whose it is
+  };
+  /// Checks Host, Origin and key.
+  Admission admit(const Request& request, Call& call);
   /// Answers OPTIONS (a preflight: 204) and methods that are not `methods` (405 with Allow); true
   /// when it did.
   bool turned_away(const Request& request, Call& call, const Methods& methods);

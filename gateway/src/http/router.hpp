@@ -1,8 +1,10 @@
 #pragma once
 // Which face a request to the public listener belongs to: the table of paths. One per shard, on its
-// thread. The faces share the Desk, which checks each request before its face sees it.
+// thread. The faces share the Desk, which checks each request before its face sees it; a key
+// that is none of ours is shown to the connect hook first.
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +24,13 @@ class Router final : public HttpService {
   void handle(const Request& request, Exchange exchange) override;
 
  private:
+  using Face = HttpProbe::Face;
+  /// Of a path that is no page's.
+  static std::optional<Face> face_of(std::string_view path);
+  void ask_hook(Face face, const Request& request, Call call);
+  /// `call` is admitted.
+  void serve(Face face, const Request& request, Call call);
+  void serve_channel(const Request& request, std::string_view channel, Call call);
   void upgrade(const Request& request, Call call);
   void page(const Request& request, Call call);
   /// Answers and returns false when the rest of the path is no channel's name.

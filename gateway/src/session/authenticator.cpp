@@ -31,11 +31,16 @@ Result<std::shared_ptr<const Principal>> Authenticator::authenticate(const Princ
 Result<std::shared_ptr<const Principal>> Authenticator::authorize(
     std::string_view authorization) const {
   if (authorization.empty()) return anonymous_;
+  const auto token = bearer(authorization);
+  if (!token) return fail(ErrorCode::token_invalid, "Authorization is not a Bearer token");
+  return authenticate(*anonymous_, *token);
+}
+
+std::optional<std::string_view> Authenticator::bearer(std::string_view authorization) {
   constexpr std::string_view kBearer = "bearer ";
-  if (!http::equal_ignoring_case(authorization.substr(0, kBearer.size()), kBearer)) {
-    return fail(ErrorCode::token_invalid, "Authorization is not a Bearer token");
-  }
-  return authenticate(*anonymous_, http::trim(authorization.substr(kBearer.size())));
+  if (!http::equal_ignoring_case(authorization.substr(0, kBearer.size()), kBearer))
+    return std::nullopt;
+  return http::trim(authorization.substr(kBearer.size()));
 }
 
 }  // namespace peal::gateway

@@ -26,6 +26,8 @@ class Authenticator {
   /// Of an Authorization header: anonymous when it is empty, token_invalid when it is no known
   /// bearer.
   Result<std::shared_ptr<const Principal>> authorize(std::string_view authorization) const;
+  /// The token of an Authorization header, when it has one.
+  static std::optional<std::string_view> bearer(std::string_view authorization);
 
  private:
   std::map<std::string, std::string> keys_;

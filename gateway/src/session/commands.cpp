@@ -149,6 +149,13 @@ void Sessions::connect(Connection& connection, const Command& command) {
       });
 }
 
+void Sessions::ask_connect(const std::shared_ptr<const Principal>& principal,
+                           std::string_view token, ConnectDone done) {
+  ConnectQuestion question{principal, SessionRef(), std::string(token)};
+  ask([&](HookCompletion completion) { config_.hooks.connect(question, std::move(completion)); },
+      std::move(done));
+}
+
 void Sessions::welcome(Connection& connection, std::optional<std::uint64_t> id, bool heartbeat) {
   connection.heartbeat = heartbeat;
   const std::string session = id_of(connection);

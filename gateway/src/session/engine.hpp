@@ -23,9 +23,15 @@ using PageDone = std::function<void(const bus::Page&)>;
 /// The same, for who is there.
 using PresenceDone = std::function<void(const bus::PresenceAnswer&)>;
 
+/// What a connect hook said of a token: null means that it changes nothing.
+using ConnectDone = std::function<void(const Result<std::shared_ptr<const Principal>>&)>;
+
 class Engine {
  public:
   virtual ~Engine() = default;
+  /// Asks the connect hook, which there must be, about a token that was shown over HTTP.
+  virtual void ask_connect(const std::shared_ptr<const Principal>& principal,
+                           std::string_view token, ConnectDone done) = 0;
   /// A client's publish that is no session's (HTTP): rules, limits and hooks apply. `request` is
   /// copied.
   virtual void publish(std::shared_ptr<const Principal> principal,

@@ -88,6 +88,8 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
   void on_state(const bus::BusState& state);
 
   // Engine
+  void ask_connect(const std::shared_ptr<const Principal>& principal, std::string_view token,
+                   ConnectDone done) override;
   void publish(std::shared_ptr<const Principal> principal, const bus::PublishRequest& request,
                PublishDone done) override;
   void publish_trusted(const bus::PublishRequest& request, PublishDone done) override;

@@ -1,6 +1,7 @@
 // Hooks, tokens and rules: who may do what, asked now or later, from any thread.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -8,7 +9,9 @@
 #include <thread>
 #include <vector>
 
+#include "event_stream.hpp"
 #include "eventually.hpp"
+#include "http_client.hpp"
 #include "local_gateway.hpp"
 #include "socket_client.hpp"
 
@@ -167,6 +170,71 @@ TEST_F(SessionHooks, AConnectHookGivesTheSessionItsPrincipal) {
   EXPECT_NE(stranger.command("connect", R"({"token":"x"})").find("token_invalid"),
             std::string::npos);
   EXPECT_NE(stranger.subscribe("a").find("permission_denied"), std::string::npos);
+}
+
+TEST_F(SessionHooks, AConnectHookJudgesTokensThatComeOverHttp) {
+  gateway_.rules[0].subscribe = gateway_.rules[0].publish = "key:staff";
+  gateway_.keys = {{"staff", "secret"}};
+  std::atomic<int> asked{0};
+  gateway_.config.hooks.connect = [&](gateway::ConnectQuestion question,
+                                      HookCompletion completion) {
+    ++asked;
+    EXPECT_EQ(question.session.id(), "");
+    if (question.token == "nobody") return completion.allow();
+    if (question.token != "letmein") return completion.deny(fail(ErrorCode::token_invalid, "who?"));
+    auto principal = std::make_shared<gateway::Principal>();
+    principal->user = "ann";
+    principal->key_names = {"staff"};
+    if (other_.joinable()) return completion.allow(principal);
+    other_ = std::thread([completion, principal] { completion.allow(principal); });
+  };
+  gateway_.start();
+  auto stream =
+      EventStream::get(gateway_.port(), "/stream?channel=a", "Authorization: Bearer letmein\r\n");
+  EXPECT_EQ(stream.next(), R"({"event":"subscribed","channel":"a"})");
+  const std::string command = std::string(R"({"action":"publish","payload":)") + kPublish + "}";
+  const auto publish = [&](const std::string& token) {
+    return ask(gateway_.port(), "POST", "/command", command, {"Authorization: " + token});
+  };
+  EXPECT_EQ(publish("Bearer letmein").body, R"({"result":{}})");
+  EXPECT_EQ(stream.next(), R"({"event":"message","channel":"a","message":1})");
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(publish("Bearer secret").status, 200U) << "a key needs no hook";
+  EXPECT_EQ(ask(gateway_.port(), "POST", "/command", command).status, 403U) << "nor does nobody";
+  EXPECT_EQ(publish("Basic letmein").member("code"), "token_invalid") << "nor what is no token";
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(publish("Bearer nobody").status, 403U);
+  const HttpAnswer refused = publish("Bearer stranger");
+  EXPECT_EQ(refused.status, 401U);
+  EXPECT_EQ(refused.member("detail"), "who?");
+  EXPECT_EQ(asked, 4);
+}
+
+TEST_F(SessionHooks, WhoLeavesBeforeTheConnectHookHasAnsweredIsForgotten) {
+  std::mutex mutex;
+  std::optional<HookCompletion> kept;
+  gateway_.config.hooks.connect = [&](const gateway::ConnectQuestion&, HookCompletion completion) {
+    const std::lock_guard lock(mutex);
+    kept = completion;
+  };
+  gateway_.start();
+  {
+    SocketClient client(gateway_.port());
+    client.send_bytes(
+        "GET /stream?channel=a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n");
+    ASSERT_TRUE(eventually([&] {
+      const std::lock_guard lock(mutex);
+      return kept.has_value();
+    }));
+    client.abort();
+  }
+  ASSERT_TRUE(eventually([&] { return gateway_.metric("peal_connections") == 0; }));
+  kept->allow();
+  kept.reset();
+  SocketClient next(gateway_.port());
+  next.upgrade();
+  EXPECT_EQ(next.subscribe("b"), R"({"id":1,"result":{"channel":"b"}})");
+  EXPECT_EQ(gateway_.metric("peal_subscriptions"), 1);
 }
 
 TEST_F(SessionHooks, ASubscribeHookIsAskedBeforeAnythingIsWatched) {

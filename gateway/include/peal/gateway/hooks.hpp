@@ -50,9 +50,11 @@ class HookCompletion {
   std::shared_ptr<State> state_;
 };
 
+/// Asked when a session says `connect`, and of each HTTP request that shows a token which is none
+/// of [keys].
 struct ConnectQuestion {
   std::shared_ptr<const Principal> principal;  ///< what the request showed so far
-  SessionRef session;
+  SessionRef session;                          ///< empty id: over HTTP
   std::string token;
 };
 /// Also asked before a channel's log is read.
