@@ -108,6 +108,11 @@ void ZmqThread::hear_events(LinkTime now) {
           owner, make_hello(config_.cluster, config_.node, incarnation_, limits_), LinkOptions{},
           static_cast<std::uint32_t>(ports_.size()), limits_.batch_bytes_max, now);
     } else if (event->what == What::disconnected) {
+      // What came before the end counts: outcomes, and why the broker went.
+      for (more_ = true; more_ && session_;) {
+        more_ = false;
+        hear_messages(now);
+      }
       if (!session_) continue;
       session_->link().end(
           fail(ErrorCode::broker_unavailable, "the connection to the broker was lost"));
