@@ -241,7 +241,7 @@ def test_what_an_outage_takes_is_excused_and_what_it_must_not_take_is_not(judge)
 def test_a_result_while_no_broker_lives_is_false(judge):
     story = Story(publishers=1, channels=1)
     at = {line[2]: line for line in story.published}
-    code, verdict, says = judge(story, "--killed", at[30][5] + 1, "--restarted", at[40][3] - 1)
+    code, verdict, says = judge(story, "--killed", at[10][5] + 1, "--restarted", at[50][3] - 1)
     assert code == 1
     assert verdict["false_results"] > 0
     assert "while no broker was alive" in says

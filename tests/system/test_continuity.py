@@ -211,7 +211,7 @@ def test_around_an_outage_nothing_is_acknowledged_and_the_last_client_to_come_ba
     code, verdict, says = judge(story, *flags)
     assert code == 0, says
     assert verdict["back_after_ms"] == 5000 and verdict["silence_ms"] >= 9000
-    story.published[-4][5] = killed + SECOND
+    story.published[-4][5] = killed + 2 * SECOND
     code, verdict, _ = judge(story, *flags)
     assert code == 1
     only(verdict, false_results=1)
