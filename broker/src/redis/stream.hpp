@@ -10,7 +10,7 @@
 #include "redis/tls_context.hpp"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): Asio names it
 }  // namespace boost::asio
 
 namespace peal::redis {

@@ -74,7 +74,7 @@ TEST(RedisClusterClient, OrderAndMessagesSurviveASlotThatMoves) {
 }
 
 TEST(RedisClusterClient, ANodeThatIsGoneTakesOnlyItsSlotsWithIt) {
-  RedisCluster cluster(3, {"cluster-require-full-coverage no"});
+  RedisCluster cluster({.lines = {"cluster-require-full-coverage no"}});
   ClientRunner runner({.mode = "cluster", .addresses = {cluster.at(0).address()}});
   ASSERT_TRUE(runner.connect());
   const auto key_of = [&](std::size_t node) {
@@ -91,6 +91,28 @@ TEST(RedisClusterClient, ANodeThatIsGoneTakesOnlyItsSlotsWithIt) {
   cluster.at(1).start();
   ASSERT_TRUE(runner.connect());
   EXPECT_TRUE(runner.ask({"SET", key_of(1), "1"}, key_of(1)).ok());
+}
+
+TEST(RedisClusterClient, FollowsAFailover) {
+  RedisCluster cluster({.replicas = true});
+  ClientRunner runner({.mode = "cluster", .addresses = cluster.addresses()});
+  const std::string key = "peal:{p1}:log";
+  const std::size_t master = cluster.owner(redis::slot_of(key));
+  runner.client->subscribe("peal:{p1}:news");
+  ASSERT_TRUE(runner.connect()) << runner.client->trouble();
+  ASSERT_TRUE(runner.run_until([&] { return runner.subscribed["peal:{p1}:news"] == 1; }));
+  EXPECT_EQ(runner.connected.size(), 3U);  // replicas are left alone
+  const Answer answer = runner.ask({.args = {"SET", key, "1"},
+                                    .key = key,
+                                    .wait_replicas = 1,
+                                    .wait_timeout = std::chrono::seconds(4)});
+  EXPECT_EQ(answer.replicas, 1) << answer.error;
+  cluster.at(master).kill();
+  ASSERT_TRUE(runner.run_until([&] { return runner.subscribed["peal:{p1}:news"] == 2; }));
+  EXPECT_EQ(runner.connected.back().address, cluster.at(3 + master).address());
+  EXPECT_GT(runner.connected.back().mastership.config_epoch, 3U);
+  EXPECT_EQ(runner.ask({"GET", key}, key).reply.text, "1");
+  EXPECT_TRUE(runner.run_until([&] { return runner.client->trouble().empty(); }));
 }
 
 TEST(RedisSentinelClient, FollowsAFailover) {

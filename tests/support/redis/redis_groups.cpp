@@ -29,38 +29,59 @@ std::string field(const std::string& lines, const std::string& name) {
 
 }  // namespace
 
-RedisCluster::RedisCluster(std::size_t masters, std::vector<std::string> lines) {
+RedisCluster::RedisCluster(const Options& options) {
+  const std::size_t masters = options.masters;
   for (std::size_t i = 0; i < masters; ++i) {
-    servers_.push_back(
-        std::make_unique<RedisServer>(RedisServer::Options{.lines = lines, .cluster = true}));
-    RedisServer& server = *servers_.back();
+    add(options);
     const std::size_t first = i * kSlots / masters;
     const std::size_t end = (i + 1) * kSlots / masters;
     for (std::size_t slot = first; slot < end; ++slot)
       owners_[slot] = i;
-    expect_ok(server.ask({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(i + 1)}));
-    expect_ok(
-        server.ask({"CLUSTER", "ADDSLOTSRANGE", std::to_string(first), std::to_string(end - 1)}));
-    if (i == 0) continue;
-    // Everybody meets everybody, which is quicker than gossip.
+    expect_ok(servers_[i]->ask({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(i + 1)}));
+    expect_ok(servers_[i]->ask(
+        {"CLUSTER", "ADDSLOTSRANGE", std::to_string(first), std::to_string(end - 1)}));
+  }
+  for (std::size_t i = 0; options.replicas && i < masters; ++i)
+    add(options);
+  meet_each_other();
+  if (!eventually([this] { return ready(servers_.size()); }, 60s)) {
+    throw std::runtime_error("no Cluster: " + servers_[0]->ask({"CLUSTER", "NODES"}));
+  }
+  for (std::size_t i = masters; i < servers_.size(); ++i) {
+    expect_ok(servers_[i]->ask({"CLUSTER", "REPLICATE", id(i - masters)}));
+  }
+  for (std::size_t i = masters; i < servers_.size(); ++i) {
+    if (!eventually([&] { return servers_[i]->info("master_link_status") == "up"; }, 60s)) {
+      throw std::runtime_error("no replica: " + servers_[i]->log());
+    }
+  }
+}
+
+void RedisCluster::add(const Options& options) {
+  servers_.push_back(
+      std::make_unique<RedisServer>(RedisServer::Options{.lines = options.lines, .cluster = true}));
+}
+
+/// Everybody everybody, which is quicker than gossip.
+void RedisCluster::meet_each_other() const {
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
     for (std::size_t other = 0; other < i; ++other) {
-      expect_ok(server.ask({"CLUSTER", "MEET", "127.0.0.1", std::to_string(servers_[other]->port()),
+      expect_ok(
+          servers_[i]->ask({"CLUSTER", "MEET", "127.0.0.1", std::to_string(servers_[other]->port()),
                             servers_[other]->bus_port()}));
     }
   }
-  const auto ready = [this] {
-    for (const auto& server : servers_) {
-      if (server->info("cluster_state") != "ok" ||
-          server->info("cluster_known_nodes") != std::to_string(servers_.size()) ||
-          server->info("cluster_slots_assigned") != std::to_string(kSlots)) {
-        return false;
-      }
+}
+
+bool RedisCluster::ready(std::size_t nodes) const {
+  for (const auto& server : servers_) {
+    if (server->info("cluster_state") != "ok" ||
+        server->info("cluster_known_nodes") != std::to_string(nodes) ||
+        server->info("cluster_slots_assigned") != std::to_string(kSlots)) {
+      return false;
     }
-    return true;
-  };
-  if (!eventually(ready, 60s)) {
-    throw std::runtime_error("no Cluster: " + servers_[0]->ask({"CLUSTER", "NODES"}));
   }
+  return true;
 }
 
 std::vector<std::string> RedisCluster::addresses() const {

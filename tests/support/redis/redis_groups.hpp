@@ -14,7 +14,14 @@ namespace peal::test {
 
 class RedisCluster {
  public:
-  explicit RedisCluster(std::size_t masters = 3, std::vector<std::string> lines = {});
+  struct Options {
+    std::size_t masters = 3;
+    bool replicas = false;  ///< one of each master: of at(i) it is at(masters + i)
+    std::vector<std::string> lines{};
+  };
+
+  explicit RedisCluster(const Options& options);
+  RedisCluster() : RedisCluster(Options{}) {}
 
   RedisServer& at(std::size_t index) { return *servers_[index]; }
   std::size_t size() const { return servers_.size(); }
@@ -29,6 +36,9 @@ class RedisCluster {
   void move_slot(std::uint16_t slot, std::size_t to);
 
  private:
+  void add(const Options& options);
+  void meet_each_other() const;
+  bool ready(std::size_t nodes) const;
   std::string id(std::size_t index) const { return servers_[index]->ask({"CLUSTER", "MYID"}); }
 
   std::vector<std::unique_ptr<RedisServer>> servers_;

@@ -24,7 +24,7 @@
 #include "peal/runtime/logger.hpp"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): Asio names it
 }  // namespace boost::asio
 
 namespace peal::runtime {
