@@ -44,7 +44,7 @@ async function race(url: string, name: string, until: number): Promise<Report> {
   return report;
 }
 
-it("gives three racing writers one order and loses nothing", async () => {
+it("gives three racing writers one order and loses nothing", { timeout: 600_000 }, async () => {
   const strange = createServer((_, response) => {
     response.writeHead(200, { "Content-Type": "text/html" }).end("<title>strange</title>");
   });
