@@ -154,4 +154,11 @@ def test_namespaces_leave_nothing_behind(killed):
         assert f"{namespaces.PREFIX}{gone.pid}-" not in namespaces.ip("netns", "list")
     spaces.close()
     assert f"{spaces.bridge}-" not in namespaces.ip("netns", "list")
-    assert f" {spaces.bridge}:" not in namespaces.ip("link", "show")
+    assert spaces.bridge not in namespaces.ip("link", "show")
+
+
+def test_namespaces_are_made_again_at_once():
+    for _ in range(8 if namespaces.allowed() else 0):
+        with namespaces.Namespaces() as spaces:
+            for place in ("a", "b", "c", "d"):
+                spaces.place(place)

@@ -31,11 +31,13 @@ def allowed() -> bool:
 
 
 def _clear(number: int) -> None:
-    """What process `number` made; errors do not matter, the rest is tried."""
+    """What process `number` made; errors do not matter, the rest is tried. Links by name, at once: those of a
+    namespace would go some time after it."""
+    for link in re.findall(rf"^\d+: ({PREFIX}{number}(?:v\d+)?)[@:]", ip("-o", "link", "show"), re.MULTILINE):
+        subprocess.run(["ip", "link", "del", link], capture_output=True)
     for line in ip("netns", "list").splitlines():
         if re.match(rf"{PREFIX}{number}-", line):
             subprocess.run(["ip", "netns", "del", line.split()[0]], capture_output=True)
-    subprocess.run(["ip", "link", "del", f"{PREFIX}{number}"], capture_output=True)
 
 
 class Namespaces:
