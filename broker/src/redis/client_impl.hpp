@@ -19,6 +19,7 @@
 #include "redis/inquiry.hpp"
 #include "redis/lanes.hpp"
 #include "redis/link.hpp"
+#include "redis/sentinel_watch.hpp"
 #include "redis/subscriptions.hpp"
 #include "redis/topology.hpp"
 
@@ -58,6 +59,7 @@ struct Client::Impl final : LinkOwner, std::enable_shared_from_this<Client::Impl
   void stop();
   void discover();
   void discover_later(std::chrono::milliseconds pause);
+  void on_switch(const Endpoint& sentinel);
   void ask_who_serves();
   std::string judge(const Reply& reply, const Endpoint& asked);
   void on_discovered(const std::string& error);
@@ -97,7 +99,9 @@ struct Client::Impl final : LinkOwner, std::enable_shared_from_this<Client::Impl
   std::map<std::string, std::shared_ptr<Link>> links{};  ///< by node id and endpoint
   Link::Id next_link = 1;
   std::shared_ptr<Inquiry> inquiry{};
-  Topology found{};  ///< by the inquiry
+  std::shared_ptr<SentinelWatch> sentinel_watch{};
+  std::vector<Endpoint> ask_only{};  ///< who knows more than the others; once
+  Topology found{};                  ///< by the inquiry
   bool discovery_wanted = false, discovery_pausing = false;
   std::size_t discovery_failures = 0;
   std::string discovery_trouble{};

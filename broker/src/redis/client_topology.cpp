@@ -43,11 +43,24 @@ void Client::Impl::start() {
   }
   discover();
   if (config.mode != "single") refresh_in_time();
+  if (config.mode == "sentinel") {
+    sentinel_watch =
+        std::make_shared<SentinelWatch>(context, config, tls, endpoints_of(config, topology),
+                                        [this](const Endpoint& sentinel) { on_switch(sentinel); });
+    sentinel_watch->start();
+  }
+}
+
+/// The other Sentinels may learn of it later, and still name the old master.
+void Client::Impl::on_switch(const Endpoint& sentinel) {
+  ask_only = {sentinel};
+  discover();
 }
 
 void Client::Impl::stop() {
   if (!std::exchange(running, false)) return;
   if (inquiry) std::exchange(inquiry, nullptr)->cancel();
+  if (sentinel_watch) std::exchange(sentinel_watch, nullptr)->stop();
   const std::string reason = "the Redis client has stopped";
   std::ranges::fill(homes, nullptr);
   for (const auto& [key, link] : std::exchange(links, {}))
@@ -90,11 +103,13 @@ void Client::Impl::discover_later(std::chrono::milliseconds pause) {
 
 void Client::Impl::ask_who_serves() {
   const bool sentinel = config.mode == "sentinel";
+  auto endpoints = std::exchange(ask_only, {});
+  if (endpoints.empty()) endpoints = endpoints_of(config, topology);
   inquiry = std::make_shared<Inquiry>(
       context, config, tls,
       Inquiry::Plan{
           .kind = sentinel ? Greeting::Kind::sentinel : Greeting::Kind::node,
-          .endpoints = endpoints_of(config, topology),
+          .endpoints = std::move(endpoints),
           .question = sentinel ? std::vector<std::string>{"SENTINEL", "MASTER", config.master_name}
                                : std::vector<std::string>{"CLUSTER", "NODES"},
           .judge = [this](const Reply& reply,
