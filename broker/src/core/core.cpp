@@ -43,9 +43,11 @@ struct Core::Impl final : LogStoreSink {
         store(make_store(std::move(choice), std::move(random))) {}
 
   using ChannelId = InterestTable::ChannelId;
-  /// What InterestTable keeps for us per channel: 0 for an ephemeral one, else a number that
-  /// differs each time a channel is made, so that late words about one that is gone are told apart.
-  static constexpr std::uint32_t kEphemeral = 0;
+  /// What InterestTable keeps for us per channel: 0 for one that the store knows nothing of, else a
+  /// number that differs each time a channel is made, so that late words about one that is gone are
+  /// told apart; odd for one with a log.
+  static constexpr std::uint32_t kNotStored = 0;
+  static bool has_log(const InterestTable::Channel& channel) { return channel.user % 2 == 1; }
   LogId log_of(ChannelId id) const { return (LogId{table.at(id).user} << 32U) | id; }
   /// The channel whose log this is, or kNone when it is gone.
   ChannelId channel_of(LogId log) const {
@@ -71,7 +73,7 @@ struct Core::Impl final : LogStoreSink {
   void unwatch(PeerId peer, bus::Alias alias, TimePoint now);
   void publish(PeerId peer, const bus::PublishRequest& request, TimePoint now);
   void publish_ephemeral(PeerId peer, const bus::PublishRequest& request,
-                         std::span<const Target> targets);
+                         std::span<const Target> targets, TimePoint now);
   void read(PeerId peer, const bus::ReadRequest& request, TimePoint now);
   void answer_watch(ChannelId id, const Waiting& watch, TimePoint now);
 
@@ -155,9 +157,9 @@ void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, Tim
     id = table.create(name, hash);
     const ChannelOptions options = options_of(name);
     presence.channel_made(name, options);
-    if (options.recoverable) {
-      if (++channels_made == kEphemeral) ++channels_made;
-      table.at(id).user = channels_made;
+    if (options.recoverable || store->carries_ephemeral()) {
+      channels_made += channels_made + 2 == kNotStored ? 4 : 2;
+      table.at(id).user = options.recoverable ? channels_made - 1 : channels_made;
     }
   }
   table.watch(peer, alias, id);
@@ -166,7 +168,7 @@ void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, Tim
 }
 
 void Core::Impl::answer_watch(ChannelId id, const Waiting& watch, TimePoint now) {
-  if (table.at(id).user != kEphemeral) {
+  if (table.at(id).user != kNotStored) {
     waiting[id].push_back(watch);
     return store->watch(log_of(id), table.at(id).name, now);
   }
@@ -197,7 +199,7 @@ void Core::Impl::on_head(LogId log, const Result<Head>& head) {
     bus::HeadNotice notice;
     notice.alias = watch.alias;
     notice.answer = true;
-    notice.head = *head;
+    if (has_log(table.at(id))) notice.head = *head;
     out.head(watch.peer, notice);
   }
   if (head || !table.idle(id)) return;
@@ -239,7 +241,7 @@ void Core::Impl::on_appended(LogId log, const Epoch& epoch, const PublicationVie
   const auto targets = table.at(id).targets.view();
   if (!targets.empty()) {
     out.deliver(targets, epoch, publication);
-    tails.appended(table.at(id).tail, log, latest);
+    if (publication.offset.value != 0) tails.appended(table.at(id).tail, log, latest);
   }
   probe.delivered(targets.size());
 }
@@ -266,7 +268,7 @@ void Core::Impl::unwatch(PeerId peer, bus::Alias alias, TimePoint now) {
   }
   presence.unwatched(peer, alias, table.at(id).name);
   if (table.idle(id)) {
-    if (table.at(id).user != kEphemeral) {
+    if (table.at(id).user != kNotStored) {
       store->unwatch(log_of(id), now);
       tails.forget(table.at(id).tail);
       silent.erase(log_of(id));
@@ -287,14 +289,14 @@ void Core::Impl::publish(PeerId peer, const bus::PublishRequest& request, TimePo
   bool recoverable = false;
   if (id != InterestTable::kNone) {
     const InterestTable::Channel& channel = table.at(id);
-    recoverable = channel.user != kEphemeral;
-    if (!recoverable) return publish_ephemeral(peer, request, channel.targets.view());
+    recoverable = has_log(channel);
+    if (!recoverable) return publish_ephemeral(peer, request, channel.targets.view(), now);
   } else {
     if (!ChannelName::valid(request.channel)) {
       return refuse_publish(peer, request.id, name_invalid());
     }
     recoverable = options_of(request.channel).recoverable;
-    if (!recoverable) return publish_ephemeral(peer, request, {});
+    if (!recoverable) return publish_ephemeral(peer, request, {}, now);
   }
   const bool deletes = request.publication.kind == Kind::deletion && !request.place;
   if (deletes && options_of(request.channel).refuse_when_full) {
@@ -308,12 +310,16 @@ void Core::Impl::publish(PeerId peer, const bus::PublishRequest& request, TimePo
 }
 
 void Core::Impl::publish_ephemeral(PeerId peer, const bus::PublishRequest& request,
-                                   std::span<const Target> targets) {
+                                   std::span<const Target> targets, TimePoint now) {
   if (needs_a_log(request)) [[unlikely]] {
     return refuse_publish(peer, request.id,
                           fail(ErrorCode::not_recoverable,
                                "the channel keeps no log, so expectations, previous, replace and "
                                "Idempotency-Key cannot be honoured"));
+  }
+  if (store->carries_ephemeral()) {
+    probe.published(request.publication.payload.size());
+    return store->append(peer, request, now);
   }
   if (!targets.empty()) {
     if (request.publication.offset.value == 0) [[likely]] {
@@ -431,7 +437,7 @@ void Core::channels(std::string_view after, std::size_t limit,
   };
   const InterestTable& table = impl_->table;
   table.each_channel([&](InterestTable::ChannelId, const InterestTable::Channel& channel) {
-    if (channel.user == Impl::kEphemeral) {
+    if (!Impl::has_log(channel)) {
       add({channel.name, channel.targets.size(), std::nullopt});
     }
   });

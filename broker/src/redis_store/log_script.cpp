@@ -224,6 +224,12 @@ std::string KeySpace::told_on(std::string_view channel) const {
   return key('c', channel);
 }
 
+std::string_view KeySpace::channel_of(std::string_view told_on) const {
+  constexpr std::string_view kTag = "}:c:";
+  const auto tag = told_on.find(kTag, prefix_.size());
+  return tag == std::string_view::npos ? std::string_view() : told_on.substr(tag + kTag.size());
+}
+
 std::vector<std::string> call(const Frame& frame, std::string_view operation,
                               std::string_view sha) {
   const broker::ChannelOptions& options = frame.options;

@@ -35,6 +35,7 @@ class KeySpace {
   std::vector<std::string> keys(std::string_view channel) const;
   /// What messages of the channel are published on, and back.
   std::string told_on(std::string_view channel) const;
+  std::string_view channel_of(std::string_view told_on) const;
   /// Where the number of partitions is kept.
   std::string layout_key() const { return prefix_ + "layout"; }
 
@@ -62,6 +63,10 @@ std::string_view log_script();
 std::vector<std::string> call(const Frame& frame, std::string_view operation, std::string_view sha);
 /// Where such a call wants the config epoch and the run id.
 inline constexpr std::size_t kMastershipAt = 11;
+/// Where it wants "1" if that master is known to keep what it acknowledged over a restart.
+inline constexpr std::size_t kKeepsAt = 13;
+/// And where one by EVALSHA wants the hash.
+inline constexpr std::size_t kShaAt = 1;
 
 /// Appends to a call of "append"; `fresh` is the epoch that a `replace` begins.
 void add_publish(std::vector<std::string>& args, const bus::PublishRequest& request,

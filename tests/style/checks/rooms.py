@@ -12,7 +12,7 @@ from .tree import Tree
 MAY_INCLUDE = [
     ("proto/runtime/", {"proto", "runtime"}),
     ("proto/", {"proto"}),
-    ("broker/include/peal/broker/", {"proto", "broker", "bus", "runtime/probe.hpp"}),
+    ("broker/include/peal/broker/", {"proto", "broker", "bus", "runtime/probe.hpp", "redis/config.hpp"}),
     ("broker/src/core/", {"proto", "broker", "bus", "runtime/probe.hpp"}),
     ("broker/", {"proto", "runtime", "broker", "bus", "redis"}),
     ("gateway/", {"proto", "runtime", "broker", "bus", "gateway"}),

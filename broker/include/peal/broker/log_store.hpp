@@ -33,7 +33,8 @@ class LogStoreSink {
   /// The watched log is not where it was told to be: another epoch begins here, or (after the store
   /// had failed) the log stands here in the same.
   virtual void on_reset(LogId log, const Head& head) = 0;
-  /// Appended to a watched log. Views are valid during the call.
+  /// Appended to a watched log. Views are valid during the call. With offset 0: published on a
+  /// watched channel that has none, and the views stay valid until the store's next turn.
   virtual void on_appended(LogId log, const Epoch& epoch, const PublicationView& publication) = 0;
   virtual void on_outcome(PeerId peer, const bus::Published& outcome) = 0;
   virtual void on_page(PeerId peer, const bus::Page& page) = 0;
@@ -60,6 +61,9 @@ class LogStore {
   virtual void turn(TimePoint /*now*/) {}
   /// Nobody wants to hear what this peer is still owed; its number may mean another one later.
   virtual void drop_peer(PeerId /*peer*/) {}
+  /// What is published on channels without a log reaches other processes through the store: they
+  /// are watched (the head then says nothing) and appended to like the others.
+  virtual bool carries_ephemeral() const { return false; }
   /// The core stops: what was not answered yet is, with `unknown`. Nothing is asked after it.
   virtual void stop() {}
   /// The logs that are here, in no order.

@@ -1,0 +1,241 @@
+#include "redis_store/redis_thread.hpp"
+
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+
+namespace peal::redis_store {
+namespace {
+
+using redis::Answer;
+using redis::Reply;
+
+constexpr std::chrono::milliseconds kBeat{250};
+
+/// CONFIG GET's value, or nothing where that isn't allowed.
+std::string_view value_of(const Reply& reply) {
+  const bool pair = reply.is_array() && reply.elements.size() == 2;
+  return pair ? std::string_view(reply.elements[1].text) : std::string_view();
+}
+
+}  // namespace
+
+RedisThread::RedisThread(const broker::RedisStoreConfig& config, const runtime::Logger& logger)
+    : config_(config),
+      logger_(logger.with("store")),
+      keys_(config.client.prefix, config.partitions),
+      client_(context_, config.client, *this, logger.with("redis")),
+      timer_(context_) {
+  boost::asio::post(context_, [this] {
+    client_.start();
+    beat();
+  });
+  thread_ = std::thread([this] {
+    const auto work = boost::asio::make_work_guard(context_);
+    context_.run();
+  });
+}
+
+RedisThread::~RedisThread() {
+  boost::asio::post(context_, [this] {
+    timer_.cancel();
+    client_.stop();
+    boost::asio::post(context_, [this] { context_.stop(); });
+  });
+  thread_.join();
+}
+
+std::shared_ptr<SeatLink> RedisThread::attach(std::function<void()> wake) {
+  auto seat = std::make_shared<SeatLink>(std::move(wake), [this] {
+    if (serving_.exchange(true)) return;
+    boost::asio::post(context_, [this] { serve(); });
+  });
+  const std::lock_guard lock(mutex_);
+  seats_.push_back(seat);
+  return seat;
+}
+
+std::string RedisThread::trouble() const {
+  const std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
+void RedisThread::look_for_trouble() {
+  std::string trouble = client_.trouble();
+  say(trouble.empty() ? why_not_usable_ : std::move(trouble));
+}
+
+void RedisThread::on_turn() {
+  if (troubled_) look_for_trouble();
+}
+
+void RedisThread::say(std::string trouble) {
+  troubled_ = !trouble.empty();
+  const std::lock_guard lock(mutex_);
+  trouble_ = std::move(trouble);
+}
+
+std::vector<std::vector<std::string>> RedisThread::setup(const redis::Node&) {
+  return {{"SCRIPT", "LOAD", std::string(log_script())},
+          {"CONFIG", "GET", "appendonly"},
+          {"CONFIG", "GET", "appendfsync"}};
+}
+
+std::string RedisThread::judge_setup(const redis::Node& node, const std::vector<Reply>& replies) {
+  if (replies.size() != 3) return "it answered the setup with something else";
+  if (!replies[0].is_text()) return "the log's script can't be loaded: " + replies[0].text;
+  sha_ = replies[0].text;
+  keeps_[node.address] = value_of(replies[1]) == "yes" && value_of(replies[2]) == "always";
+  all_keep_ = std::ranges::all_of(keeps_, [](const auto& one) { return one.second; });
+  return {};
+}
+
+void RedisThread::on_connected(const redis::Node&) {
+  ask_layout();
+}
+
+void RedisThread::on_disconnected(const redis::Node& node, std::string_view reason) {
+  keeps_.erase(node.address);
+  say(node.address + ": " + std::string(reason));
+}
+
+/// Who is first writes how many partitions there are; everybody then reads it.
+void RedisThread::ask_layout() {
+  const std::string key = keys_.layout_key();
+  client_.command({.args = {"SETNX", key, std::to_string(config_.partitions)}, .key = key},
+                  [](const Answer&) {});
+  client_.command({.args = {"GET", key}, .key = key},
+                  [this](const Answer& answer) { on_layout(answer); });
+}
+
+void RedisThread::on_layout(const Answer& answer) {
+  const bool before = usable_;
+  const std::string why_before = why_not_usable_;
+  const std::string wanted = std::to_string(config_.partitions);
+  if (!answer.ok() || !answer.reply.is_text()) {
+    usable_ = false;
+    why_not_usable_ = answer.ok() ? "its layout can't be written: is it a replica?" : answer.error;
+  } else if (answer.reply.text != wanted) {
+    usable_ = false;
+    why_not_usable_ = "this Redis was laid out with redis.partitions = " + answer.reply.text +
+                      ", and here it is " + wanted + " (" + keys_.layout_key() + ")";
+  } else {
+    usable_ = true;
+    why_not_usable_.clear();
+  }
+  if (!usable_ && why_before != why_not_usable_) {
+    logger_.error("this Redis can't be used", {{"reason", why_not_usable_}});
+  }
+  if (usable_ && !before) logger_.info("open", {{"partitions", config_.partitions}});
+  look_for_trouble();
+}
+
+void RedisThread::tell(Came::What what, std::string_view channel, std::string_view payload) {
+  const auto found = listeners_.find(std::string(channel));
+  if (found == listeners_.end()) return;
+  found->second.seat->tell({.what = what,
+                            .ticket = found->second.ticket,
+                            .channel = found->first,
+                            .payload = std::string(payload)});
+}
+
+void RedisThread::on_subscribed(std::string_view channel) {
+  tell(Came::What::subscribed, channel);
+}
+
+void RedisThread::on_broken(std::string_view channel) {
+  tell(Came::What::broken, channel);
+}
+
+void RedisThread::on_message(std::string_view channel, std::string_view payload) {
+  tell(Came::What::message, channel, payload);
+}
+
+void RedisThread::serve() {
+  serving_ = false;
+  std::vector<std::shared_ptr<SeatLink>> seats;
+  {
+    const std::lock_guard lock(mutex_);
+    seats = seats_;
+  }
+  for (const auto& seat : seats)
+    serve(seat);
+}
+
+void RedisThread::serve(const std::shared_ptr<SeatLink>& seat) {
+  seat->take(asked_);
+  for (Asked& asked : asked_) {
+    switch (asked.what) {
+      case Asked::What::subscribe: {
+        const std::string on = keys_.told_on(asked.channel);
+        listeners_[on] = {seat, asked.ticket};
+        client_.subscribe(on);
+        break;
+      }
+      case Asked::What::unsubscribe: {
+        const std::string on = keys_.told_on(asked.channel);
+        client_.unsubscribe(on);
+        listeners_.erase(on);
+        break;
+      }
+      case Asked::What::call:
+      case Asked::What::publish:
+        call(seat, std::move(asked));
+        break;
+    }
+  }
+}
+
+void RedisThread::call(const std::shared_ptr<SeatLink>& seat, Asked asked) {
+  if (!usable_) {
+    Answer answer{.outcome = redis::Outcome::refused, .error = why_not_usable_};
+    return seat->tell(
+        {.what = Came::What::answer, .ticket = asked.ticket, .answer = std::move(answer)});
+  }
+  redis::Command command{.args = std::move(asked.args), .key = keys_.route(asked.channel)};
+  if (asked.what == Asked::What::call) {
+    command.args[kShaAt] = sha_;
+    command.args[kKeepsAt] = all_keep_ ? "1" : "0";
+    command.mastership_at = kMastershipAt;
+  }
+  if (asked.replicated && config_.wait_replicas > 0) {
+    command.wait_replicas = config_.wait_replicas;
+    command.wait_timeout = config_.wait_timeout;
+  }
+  const std::string route = command.key;
+  client_.command(std::move(command), [this, seat, ticket = asked.ticket, route](Answer answer) {
+    on_answer(seat, ticket, route, std::move(answer));
+  });
+}
+
+/// A script that Redis has lost is loaded again, for the next call.
+void RedisThread::on_answer(const std::shared_ptr<SeatLink>& seat, std::uint64_t ticket,
+                            const std::string& route, Answer answer) {
+  const std::string_view code = answer.reply.error_code();
+  if (code == "NOSCRIPT") {
+    client_.command({.args = {"SCRIPT", "LOAD", std::string(log_script())}, .key = route},
+                    [](const Answer&) {});
+  } else if (code == "STALEMASTER") {
+    client_.recheck();
+  }
+  seat->tell({.what = Came::What::answer, .ticket = ticket, .answer = std::move(answer)});
+}
+
+void RedisThread::beat() {
+  timer_.expires_after(kBeat);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) beat();
+  });
+  look_for_trouble();
+  if (!usable_) ask_layout();
+  std::vector<std::shared_ptr<SeatLink>> seats;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(seats_, [](const auto& seat) { return seat->detached(); });
+    seats = seats_;
+  }
+  for (const auto& seat : seats)
+    seat->tell({.what = Came::What::beat});
+}
+
+}  // namespace peal::redis_store
