@@ -10,9 +10,10 @@ namespace {
 class EmbeddedBus final : public Bus {
  public:
   EmbeddedBus(std::size_t shards, broker::OptionsOf options_of, const Limits& limits,
-              runtime::ProbeRegistry& probes, broker::MakeLogStore make_store)
+              runtime::ProbeRegistry& probes, broker::MakeLogStore make_store, std::string met_at)
       : options_of_(std::move(options_of)), probes_(probes) {
     shared_.make_store = std::move(make_store);
+    shared_.met_at = std::move(met_at);
     shared_.shards = shards;
     shared_.limits = limits;
   }
@@ -47,7 +48,8 @@ class EmbeddedBus final : public Bus {
   BusState state() const override {
     const auto phase = shared_.phase.load(std::memory_order_acquire);
     const bool linked = phase == EmbeddedShared::Phase::running;
-    return {linked, false, linked ? "embedded: no other gateway hears" : "not running"};
+    if (!linked) return {.linked = false, .shared = false, .detail = "not running"};
+    return shared_.linked_state();
   }
 
  private:
@@ -69,9 +71,9 @@ class EmbeddedBus final : public Bus {
 
 std::unique_ptr<Bus> make_embedded_bus(std::size_t shards, broker::OptionsOf options_of,
                                        const Limits& limits, runtime::ProbeRegistry& probes,
-                                       broker::MakeLogStore make_store) {
+                                       broker::MakeLogStore make_store, std::string met_at) {
   return std::make_unique<EmbeddedBus>(shards == 0 ? 1 : shards, std::move(options_of), limits,
-                                       probes, std::move(make_store));
+                                       probes, std::move(make_store), std::move(met_at));
 }
 
 }  // namespace peal::bus

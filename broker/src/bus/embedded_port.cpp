@@ -160,7 +160,7 @@ bool EmbeddedPort::turn() {
 
   if (!announced_) {
     announced_ = true;
-    sink_.on_state({.linked = true, .shared = false, .detail = "embedded: no other gateway hears"});
+    sink_.on_state(shared_.linked_state());
   }
   hand_over(arrived);
   due_.hand_over(sink_, watched_);

@@ -33,6 +33,12 @@ struct EmbeddedShared {
   std::size_t shards = 1;
   Limits limits;
   broker::MakeLogStore make_store;
+  std::string met_at;  ///< where other processes hear it; empty: nowhere
+
+  BusState linked_state() const {
+    if (met_at.empty()) return {true, false, "embedded: no other gateway hears"};
+    return {true, true, "embedded, over " + met_at};
+  }
 };
 
 class EmbeddedProbe final : public runtime::Probe {

@@ -44,6 +44,7 @@ runtime::ProcessCallbacks App::callbacks() {
 
 std::string App::why_not_ready() const {
   if (!loop_->healthy()) return "the broker's thread stands still";
+  if (redis_) return redis_->trouble();
   return storage_ ? storage_->trouble() : std::string();
 }
 
@@ -84,6 +85,9 @@ Result<void> App::start_loop() {
     if (!storage) return storage.error();
     storage_ = std::move(*storage);
     loop.make_store = storage_->maker();
+  } else if (config_.store.driver == "redis") {
+    redis_ = RedisStorage::open(config_.redis, logger_, probes_);
+    loop.make_store = redis_->maker();
   }
   loop_ = std::make_unique<BrokerLoop>(std::move(loop), options_of(config_), config_.limits,
                                        logger_, probes_);

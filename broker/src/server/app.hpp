@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "peal/broker/disk_storage.hpp"
+#include "peal/broker/redis_storage.hpp"
 #include "peal/runtime/control.hpp"
 #include "peal/runtime/probe.hpp"
 #include "peal/runtime/process.hpp"
@@ -38,8 +39,10 @@ class App {
   const runtime::Logger logger_;
   runtime::ProbeRegistry probes_;
   runtime::Process process_;
-  std::unique_ptr<DiskStorage> storage_;  ///< outlives the loop, whose core has its store
-  std::unique_ptr<BrokerLoop> loop_;      ///< made by `start`
+  // They outlive the loop, whose core has its store in one of them.
+  std::unique_ptr<DiskStorage> storage_;
+  std::unique_ptr<RedisStorage> redis_;
+  std::unique_ptr<BrokerLoop> loop_;  ///< made by `start`
   runtime::ControlServer control_;
   std::atomic<bool> started_{false};
 };

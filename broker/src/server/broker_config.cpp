@@ -16,6 +16,7 @@ void describe(runtime::ConfigSchema& schema, BrokerConfig& config) {
   schema.field("bus.cluster", config.cluster, "only peers of the same cluster are linked");
   runtime::describe(schema, config.control);
   broker::describe(schema, config.store);
+  broker::describe(schema, config.redis);
   runtime::describe(schema, config.limits);
   schema.array(
       "channels",
@@ -43,6 +44,9 @@ Result<void> complete(BrokerConfig& config) {
   if (auto done = runtime::complete(config.process); !done) return done;
   if (auto good = runtime::validate(config.limits); !good) return good;
   if (auto done = complete(config.store, config.process.name); !done) return done;
+  if (config.store.driver == "redis") {
+    if (auto done = complete(config.redis); !done) return done;
+  }
   if (auto done = runtime::complete(config.control.curve); !done) return done;
   for (const BrokerConfig::Rule& rule : config.rules) {
     if (rule.pattern.empty())

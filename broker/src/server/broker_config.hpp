@@ -6,6 +6,7 @@
 #include <string>
 
 #include "peal/broker/disk_storage.hpp"
+#include "peal/broker/redis_storage.hpp"
 #include "peal/runtime/config.hpp"
 #include "peal/runtime/control.hpp"
 #include "peal/runtime/process.hpp"
@@ -18,6 +19,7 @@ struct BrokerConfig {
   runtime::ControlConfig control;
   Limits limits;
   StoreConfig store;
+  RedisStoreConfig redis;  ///< with store.driver = "redis"
   /// Where gateways, monitors and the CLI reach this broker.
   std::string listen = "tcp://127.0.0.1:8422";
   /// Only peers of the same cluster are linked.

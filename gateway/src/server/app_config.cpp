@@ -100,10 +100,13 @@ void describe(runtime::ConfigSchema& schema, AppConfig& config) {
                "how long publications wait for company; 0: not at all");
   schema.field("tls.certificate", gateway.tls_certificate, "PEM file; empty: no TLS");
   schema.field("tls.key", gateway.tls_key, "PEM file of the certificate's key");
-  schema.field("bus.driver", config.bus_driver, "embedded: alone; zmq: through peal-broker");
+  schema.field(
+      "bus.driver", config.bus_driver,
+      "embedded: alone; zmq: through peal-broker; redis: gateways meet in Redis, see redis.…");
   schema.field("bus.connect", config.zmq.connect, "brokers' endpoints, with bus.driver = \"zmq\"");
   schema.field("bus.cluster", config.zmq.cluster, "name of the cluster; both sides must agree");
   broker::describe(schema, gateway.store);
+  broker::describe(schema, config.redis);
   schema.array(
       "channels",
       [&config](runtime::ConfigSchema& entry) {
@@ -133,11 +136,22 @@ Result<void> complete(AppConfig& config) {
     config.zmq.curve = config.control.curve;
     config.zmq.insecure = config.control.insecure;
     gateway.zmq = config.zmq;
+  } else if (config.bus_driver == "redis") {
+    if (auto done = broker::complete(config.redis); done.has_error()) return done;
+    gateway.redis = config.redis;
   } else if (config.bus_driver != "embedded") {
-    return invalid("bus.driver: \"" + config.bus_driver + "\" is neither embedded nor zmq");
+    return invalid("bus.driver: \"" + config.bus_driver + "\" is none of embedded, zmq, redis");
   }
   if (auto done = broker::complete(gateway.store, config.process.name); done.has_error()) {
     return done;
+  }
+  if (gateway.store.driver == "redis") {
+    return invalid(
+        "store.driver = \"redis\" is for brokers: a gateway says bus.driver = \"redis\"");
+  }
+  if (gateway.redis && gateway.store.driver != "memory") {
+    return invalid("store.driver = \"" + gateway.store.driver +
+                   "\" goes with bus.driver = \"embedded\": with redis the logs are there");
   }
   if (gateway.zmq && gateway.store.driver != "memory") {
     return invalid("store.driver = \"" + gateway.store.driver +

@@ -20,6 +20,7 @@ struct AppConfig {
   GatewayConfig gateway;
   std::string bus_driver = "embedded";
   bus::ZmqBusConfig zmq;
+  broker::RedisStoreConfig redis;
   std::chrono::milliseconds flush_delay{0};
   /// Patterns of --allow: anyone may do anything there; for trying things out.
   std::vector<std::string> allow;

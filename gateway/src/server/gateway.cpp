@@ -51,7 +51,7 @@ Result<std::unique_ptr<broker::DiskStorage>> open_storage(GatewayConfig& config,
                                                           const runtime::Logger& logger,
                                                           runtime::ProbeRegistry& probes) {
   if (auto good = broker::complete(config.store, config.name); !good) return good.error();
-  if (config.zmq || config.store.driver != "disk") return nullptr;
+  if (config.zmq || config.redis || config.store.driver != "disk") return nullptr;
   return broker::DiskStorage::open(config.store, config.limits, logger, probes);
 }
 
@@ -62,7 +62,8 @@ Result<std::unique_ptr<bus::Bus>> make_bus(const GatewayConfig& config,
                                            broker::MakeLogStore make_store) {
   if (config.zmq) return bus::make_zmq_bus(*config.zmq, config.limits, logger.with("bus"), probes);
   return bus::make_embedded_bus(config.shards, options_of(std::move(rules), config.limits),
-                                config.limits, probes, std::move(make_store));
+                                config.limits, probes, std::move(make_store),
+                                config.redis ? broker::place_of(*config.redis) : "");
 }
 
 /// Why the application's publication can't be taken; the same limits as a client's.
@@ -114,6 +115,12 @@ struct Gateway::Impl {
   // The bus's cores have their stores in the storage, and the ports that the shards hold belong to
   // the bus: they go in this order, last first.
   std::unique_ptr<broker::DiskStorage> storage;
+  std::unique_ptr<broker::RedisStorage> redis;
+
+  broker::MakeLogStore maker() const {
+    if (redis) return redis->maker();
+    return storage ? storage->maker() : broker::MakeLogStore();
+  }
   std::unique_ptr<bus::Bus> bus;
   std::unique_ptr<ShardSet> shards;
   bool stopped = false;
@@ -164,8 +171,8 @@ Result<std::unique_ptr<Gateway>> Gateway::make(GatewayConfig config, runtime::Lo
   auto storage = open_storage(config, logger, *probes);
   if (storage.has_error()) return storage.error();
   impl->storage = std::move(*storage);
-  auto bus = make_bus(config, *rules, logger, *probes,
-                      impl->storage ? impl->storage->maker() : broker::MakeLogStore());
+  if (config.redis) impl->redis = broker::RedisStorage::open(*config.redis, logger, *probes);
+  auto bus = make_bus(config, *rules, logger, *probes, impl->maker());
   if (bus.has_error()) return bus.error();
   impl->bus = std::move(*bus);
 
@@ -278,6 +285,7 @@ const Limits& Gateway::limits() const {
   return impl_->config.limits;
 }
 std::string Gateway::store_trouble() const {
+  if (impl_->redis) return impl_->redis->trouble();
   return impl_->storage ? impl_->storage->trouble() : std::string();
 }
 bus::BusState Gateway::bus_state() const {

@@ -20,7 +20,7 @@ class Logger;
 namespace peal::broker {
 
 struct StoreConfig {
-  /// "memory" or "disk".
+  /// "memory", "disk" or "redis".
   std::string driver = "memory";
   /// Empty: a folder of the process's name in $XDG_STATE_HOME/peal or /var/lib/peal.
   std::string path{};

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "peal/broker/disk_storage.hpp"
+#include "peal/broker/redis_storage.hpp"
 #include "peal/bus/zmq_bus.hpp"
 #include "peal/gateway/hooks.hpp"
 #include "peal/gateway/rules.hpp"
@@ -62,6 +63,9 @@ struct GatewayConfig {
   std::optional<bus::ZmqBusConfig> zmq;
   /// Where the embedded core keeps its logs; with `zmq` they are the brokers'.
   broker::StoreConfig store;
+  /// The core runs inside this gateway and meets those of others in this Redis; instead of `zmq`
+  /// and `store`.
+  std::optional<broker::RedisStoreConfig> redis;
 };
 
 /// A publication with all that may be asked of it.

@@ -1,0 +1,114 @@
+"""Gateways that meet in Redis, without a broker: they hear each other, and outlive what Redis goes through."""
+
+import json
+import time
+
+from lib.client import Session, request
+from lib.processes import until
+from lib.redis_server import KEEPS_ALL, RedisServer
+
+RULES = """
+[[channels]]
+pattern = "log:*"
+subscribe = "anyone"
+publish = "anyone"
+recoverable = true
+[[channels]]
+pattern = "*"
+subscribe = "anyone"
+publish = "anyone"
+"""
+
+
+def gateways(cluster, redis):
+    made = [cluster.gateway(f"gateway-{i}", flags=redis.flags, config=RULES, start=False) for i in range(2)]
+    for gateway in made:
+        gateway.start()
+    return made
+
+
+def insist(session, channel, number):
+    """A producer with a sequence: it says the same again until it was taken."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        reply = session.reply(session.send("publish", channel=channel, message=number, source="producer",
+                                           sequence=f"1-{number}"), seconds=30)
+        if "result" in reply:
+            return reply["result"]
+        assert reply["error"]["temporary"], reply
+    raise AssertionError("never taken")
+
+
+def test_gateways_hear_each_other_in_redis(cluster):
+    with RedisServer(cluster.folder) as redis:
+        one, two = gateways(cluster, redis)
+        with Session(one) as here, Session(two) as there:
+            for session in (here, there):
+                session.call("subscribe", channel="log:a")
+                session.call("subscribe", channel="passing")
+            for number in range(50):
+                insist(here if number % 2 else there, "log:a", number)
+                here.call("publish", channel="passing", message=number)
+            for session in (here, there):
+                heard = [session.event() for _ in range(100)]
+                logged = [event for event in heard if event["channel"] == "log:a"]
+                assert [event["message"] for event in logged] == list(range(50))
+                assert [event["offset"] for event in logged] == list(range(1, 51))
+                assert [event["message"] for event in heard if event["channel"] == "passing"] == list(range(50))
+        assert one.metric("peal_bus_shared") == 1
+        # What one gateway's clients wrote, the other one has.
+        status, _, body = request(two, "GET", "/channels/log:a?since=start")
+        assert status == 200 and len(json.loads(body)["publications"]) == 50
+
+
+def test_a_redis_that_keeps_all_is_killed_and_nothing_is_lost_or_doubled(cluster):
+    with RedisServer(cluster.folder, KEEPS_ALL) as redis:
+        one, two = gateways(cluster, redis)
+        with Session(one) as producer, Session(two) as reader:
+            began = reader.call("subscribe", channel="log:a")
+            for number in range(60):
+                if number % 25 == 20:
+                    redis.kill()
+                    until(lambda: two.get("/readyz")[0] == 503, "readiness goes off")
+                    assert reader.call("ping") == {}, "clients stay"
+                    redis.start()
+                insist(producer, "log:a", number)
+            assert [reader.event(30)["message"] for _ in range(60)] == list(range(60))
+            assert reader.events == []
+            until(lambda: two.get("/readyz")[0] == 200, "readiness is back")
+            with Session(two) as late:
+                joined = late.call("subscribe", channel="log:a", since={"epoch": began["epoch"], "offset": 10})
+                assert joined["recovered"] and joined["epoch"] == began["epoch"]
+                caught_up = joined["publications"]
+                while len(caught_up) < 50:
+                    caught_up.append(late.event())
+                assert [publication["message"] for publication in caught_up] == list(range(10, 60))
+
+
+def test_everybody_is_told_of_a_flushall(cluster):
+    with RedisServer(cluster.folder) as redis:
+        one, two = gateways(cluster, redis)
+        with Session(one) as here, Session(two) as there:
+            epoch = here.call("subscribe", channel="log:a")["epoch"]
+            there.call("subscribe", channel="log:a")
+            insist(here, "log:a", 1)
+            assert redis.ask("FLUSHALL") == "OK"
+            insist(here, "log:a", 2)
+            for session in (here, there):
+                assert session.event()["message"] == 1
+                reset = session.event()
+                assert reset["event"] == "reset" and reset["epoch"] != epoch
+                assert session.event()["message"] == 2
+            with Session(two) as late:
+                joined = late.call("subscribe", channel="log:a", since={"epoch": epoch, "offset": 1})
+                assert joined["recovered"] is False
+
+
+def test_a_gateway_without_its_redis_is_alive_but_not_ready(cluster):
+    redis = RedisServer(cluster.folder)
+    gateway = cluster.gateway(start=False, flags=redis.flags, config=RULES).launch()
+    until(lambda: "not ready" in gateway.log(), "it says why it is not ready")
+    with redis:
+        gateway.wait_ready()
+        with Session(gateway) as session:
+            assert session.call("subscribe", channel="log:a")["offset"] == 0
