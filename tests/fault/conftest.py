@@ -11,7 +11,7 @@ sys.path[:0] = [str(SYSTEM), str(pathlib.Path(__file__).parent)]
 
 from kit import network  # noqa: E402
 from kit.bars import Bars  # noqa: E402
-from kit.load import Load  # noqa: E402
+from kit.load import FULL, Load  # noqa: E402
 from lib.swarm import Job  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("system_conftest", SYSTEM / "conftest.py")
@@ -20,6 +20,12 @@ _spec.loader.exec_module(_system)
 
 cluster = _system.cluster
 pytest_runtest_makereport = _system.pytest_runtest_makereport
+
+
+def pytest_collection_modifyitems(config, items):
+    left_out = [] if FULL else [item for item in items if item.get_closest_marker("full")]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def judge_broker_outage(topology, outcome, bars, within):
         bars.exactly("resets of the most told subscriber", outcome.verdict["told_max"], 1)
 
 
-@pytest.mark.parametrize("topology", [MEMORY, DISK], ids=str)
+@pytest.mark.parametrize("topology", [MEMORY, DISK] if FULL else [MEMORY], ids=str)
 def test_a_broker_is_killed(load, bars, topology):
     run = load(topology)
     run.flows()
