@@ -64,7 +64,7 @@ struct Client::Impl final : LinkOwner, std::enable_shared_from_this<Client::Impl
   std::string judge(const Reply& reply, const Endpoint& asked);
   void on_discovered(const std::string& error);
   void adopt(Topology topology);
-  std::shared_ptr<Link> link_for(const Topology::Master& master);
+  Link& link_for(const Topology::Master& master, std::vector<Node>& changed);
   void choose_probe(Link& link);
   void refresh_in_time();
   std::string trouble() const;

@@ -149,7 +149,7 @@ void Client::Impl::on_discovered(const std::string& error) {
   }
 }
 
-std::shared_ptr<Link> Client::Impl::link_for(const Topology::Master& master) {
+Link& Client::Impl::link_for(const Topology::Master& master, std::vector<Node>& changed) {
   const std::string key = master.id + " " + master.endpoint.to_string();
   auto& link = links[key];
   if (!link) {
@@ -157,21 +157,22 @@ std::shared_ptr<Link> Client::Impl::link_for(const Topology::Master& master) {
                                   master.endpoint, master.config_epoch);
   } else if (link->node().mastership.config_epoch != master.config_epoch) {
     link->set_config_epoch(master.config_epoch);
-    if (link->up()) owner->on_connected(link->node());
+    if (link->up()) changed.push_back(link->node());
   }
-  return link;
+  return *link;
 }
 
 void Client::Impl::adopt(Topology adopted) {
   topology = std::move(adopted);
   auto before = std::exchange(links, {});
   std::vector<Link*> by_master;
+  std::vector<Node> changed;
   for (const Topology::Master& master : topology.masters) {
     const std::string key = master.id + " " + master.endpoint.to_string();
     if (const auto old = before.find(key); old != before.end()) {
       links.insert(before.extract(old));
     }
-    by_master.push_back(link_for(master).get());
+    by_master.push_back(&link_for(master, changed));
   }
   for (std::size_t slot = 0; slot < homes.size(); ++slot) {
     const std::uint16_t index = topology.owners[slot];
@@ -189,6 +190,9 @@ void Client::Impl::adopt(Topology adopted) {
     if (link->idle() && link->due) link->connect();
   }
   subscriptions.rehome();
+  for (const Node& node : changed) {
+    if (running) owner->on_connected(node);
+  }
 }
 
 /// Any channel of a slot that the link's master serves; the one it has, while it is such.
@@ -266,6 +270,7 @@ void Client::Impl::on_deaf(Link& link, const std::string& reason) {
 }
 
 void Client::Impl::on_push(Link& link, Reply reply) {
+  const auto keep = link.shared_from_this();  // the owner may stop the client
   const Verdict verdict = subscriptions.on_push(link.id(), reply, link.endpoint().address.host);
   switch (verdict.kind) {
     case Verdict::Kind::replied:
