@@ -22,8 +22,9 @@ enum class Operation : std::uint8_t {
   item = 11,
   member = 12,
   who = 13,
+  query = 14,
 };
-inline constexpr std::size_t kOperations = 14;
+inline constexpr std::size_t kOperations = 15;
 
 struct OperationShape {
   bool known = false;
@@ -69,6 +70,7 @@ inline constexpr std::array<OperationShape, kOperations> kShapes = {{
     {.known = true, .detail = true, .publication = true},
     {.known = true, .both_ways = true, .alias = true, .detail = true},
     {.known = true, .both_ways = true, .number = true, .name = true, .detail = true},
+    {.known = true, .both_ways = true, .number = true, .detail = true},
 }};
 
 inline constexpr const OperationShape& shape_of(Operation operation) {

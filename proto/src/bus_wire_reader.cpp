@@ -5,6 +5,7 @@
 #include "bus_wire_detail.hpp"
 #include "bus_wire_operation.hpp"
 #include "bus_wire_presence.hpp"
+#include "bus_wire_query.hpp"
 #include "peal/proto/bus_wire.hpp"
 #include "peal/proto/channel_name.hpp"
 
@@ -101,6 +102,7 @@ struct Reader::Impl {
   bool take_item();
   bool member(OperationSink* sink);
   bool who(OperationSink* sink);
+  bool query(OperationSink* sink);
 
   bus::Delivery current;  ///< what `also` repeats
   bool have_delivery = false;
@@ -258,6 +260,21 @@ bool Reader::Impl::who(OperationSink* sink) {
   return true;
 }
 
+bool Reader::Impl::query(OperationSink* sink) {
+  const std::uint64_t id = take_number();
+  const std::string_view text = take_detail();
+  if (is_cluster_answer(text)) {
+    bus::ClusterAnswer answer;
+    if (!decode_cluster_answer(text, answer)) return false;
+    if (sink != nullptr) sink->on_cluster_answer(id, answer);
+    return true;
+  }
+  bus::ClusterQuery asked;
+  if (!decode_cluster_query(text, asked)) return false;
+  if (sink != nullptr) sink->on_cluster_query(id, asked);
+  return true;
+}
+
 bool Reader::Impl::walk_run(Operation operation, std::uint32_t count, OperationSink* sink) {
   for (std::uint32_t i = 0; i < count; ++i) {
     if ((operation == Operation::item) != (items_due != 0)) return false;
@@ -304,6 +321,9 @@ bool Reader::Impl::walk_run(Operation operation, std::uint32_t count, OperationS
         break;
       case Operation::who:
         good = who(sink);
+        break;
+      case Operation::query:
+        good = query(sink);
         break;
       case Operation::none:
         return false;
@@ -362,10 +382,17 @@ Result<void> Reader::read(std::string_view header, std::string_view body) {
       m.frame.Clear();
       return garbage("a Hello without readable names");
     }
-    m.hello =
-        Hello{in.version_min(),  in.version_max(),    in.cluster(),           in.node(),
-              in.incarnation(),  in.members_hash(),   in.message_bytes_max(), in.batch_bytes_max(),
-              in.credit_bytes(), in.credit_messages()};
+    m.hello = Hello{in.version_min(),
+                    in.version_max(),
+                    in.cluster(),
+                    in.node(),
+                    in.incarnation(),
+                    in.members_hash(),
+                    in.message_bytes_max(),
+                    in.batch_bytes_max(),
+                    in.credit_bytes(),
+                    in.credit_messages(),
+                    in.answers()};
   }
   if (frame.has_refusal()) {
     const auto code = error_code_from_name(frame.refusal().code());

@@ -4,6 +4,7 @@
 #include "bus_wire_detail.hpp"
 #include "bus_wire_operation.hpp"
 #include "bus_wire_presence.hpp"
+#include "bus_wire_query.hpp"
 #include "peal/proto/bus_wire.hpp"
 
 namespace peal::wire {
@@ -236,6 +237,22 @@ void Writer::presence_event(const bus::PresenceEvent& event) {
   impl_->add_detail(before);
 }
 
+void Writer::cluster_query(bus::RequestId id, const bus::ClusterQuery& query) {
+  impl_->begin(Operation::query);
+  impl_->add_number(id);
+  const std::size_t before = impl_->body.size();
+  encode_cluster_query(impl_->body, query);
+  impl_->add_detail(before);
+}
+
+void Writer::cluster_answer(bus::RequestId id, const bus::ClusterAnswer& answer) {
+  impl_->begin(Operation::query);
+  impl_->add_number(id);
+  const std::size_t before = impl_->body.size();
+  encode_cluster_answer(impl_->body, answer);
+  impl_->add_detail(before);
+}
+
 void Writer::hello(const Hello& hello) {
   impl_->greeting = true;
   auto& out = *impl_->frame.mutable_hello();
@@ -249,6 +266,7 @@ void Writer::hello(const Hello& hello) {
   out.set_batch_bytes_max(hello.batch_bytes_max);
   out.set_credit_bytes(hello.credit_bytes);
   out.set_credit_messages(hello.credit_messages);
+  out.set_answers(hello.answers);
 }
 
 void Writer::refusal(const Error& error) {

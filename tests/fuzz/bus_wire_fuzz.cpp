@@ -93,6 +93,24 @@ class Rewriter final : public wire::OperationSink {
     writer.presence_event(event);
   }
 
+  void on_cluster_query(bus::RequestId id, const bus::ClusterQuery& query) override {
+    note("Q", id, static_cast<std::uint64_t>(query.what), query.who);
+    note("  ", query.limit, static_cast<std::uint64_t>(query.within.count()), query.after);
+    for (const std::string& glob : query.channels)
+      digest.append(glob) += '|';
+    digest += query.reason;
+    writer.cluster_query(id, query);
+  }
+  void on_cluster_answer(bus::RequestId id, const bus::ClusterAnswer& answer) override {
+    note("A", id, answer.sessions, answer.error ? answer.error->message : "");
+    note("  ", answer.asked, answer.answered, answer.more ? "more" : "");
+    for (const auto& [name, subscribers] : answer.channels)
+      note(" c", subscribers, 0, name);
+    for (const auto& [node, why] : answer.missing)
+      digest.append(node).append(why) += '|';
+    writer.cluster_answer(id, answer);
+  }
+
  private:
   void note(const char* what, std::uint64_t a, std::uint64_t b, std::string_view text) {
     digest += what + std::to_string(a) + '.' + std::to_string(b) + ' ';
@@ -112,6 +130,27 @@ class Rewriter final : public wire::OperationSink {
   }
 };
 
+/// A question to the cluster, or an answer to one: both go both ways.
+void write_query(Random& random, wire::Writer& writer, const std::string& channel) {
+  const bus::RequestId id = 1 + random.below(9);
+  if (random.one_in(2)) {
+    bus::ClusterQuery query;
+    query.what = static_cast<bus::ClusterQuery::What>(1 + random.below(3));
+    query.who = "ann";
+    if (random.one_in(2)) query.channels = {channel, "*"};
+    query.limit = random.below(2000);
+    return writer.cluster_query(id, query);
+  }
+  bus::ClusterAnswer answer;
+  answer.sessions = random.below(1000);
+  answer.asked = answer.answered = random.below(4);
+  if (random.one_in(2)) answer.channels = {{"a", 1}, {channel, random.below(9)}};
+  answer.more = !answer.channels.empty() && random.one_in(2);
+  if (random.one_in(3)) answer.missing = {{"gateway-1", "did not within 1 s"}};
+  if (random.one_in(4)) answer.error = fail(ErrorCode::overloaded, "full");
+  writer.cluster_answer(id, answer);
+}
+
 wire::Message example(Random& random, wire::Direction direction) {
   wire::Writer w;
   const auto alias = [&] {
@@ -126,6 +165,10 @@ wire::Message example(Random& random, wire::Direction direction) {
   if (random.one_in(3)) publication.offset = {random.below(100)};
   if (random.one_in(3)) publication.time_ms = static_cast<std::int64_t>(random.below(1'000'000));
   for (std::size_t n = random.below(8); n > 0; --n) {
+    if (random.one_in(8)) {
+      write_query(random, w, channel);
+      continue;
+    }
     if (direction == wire::Direction::to_broker) {
       bus::PublishRequest publish;
       bus::ReadRequest read;

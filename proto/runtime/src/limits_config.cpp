@@ -5,7 +5,7 @@
 namespace peal::runtime {
 namespace {
 
-constexpr std::size_t kLimits = 44;
+constexpr std::size_t kLimits = 46;
 static_assert(sizeof(Limits) == kLimits * sizeof(std::size_t),
               "a limit was added or removed: describe it here");
 
@@ -58,6 +58,10 @@ constexpr Row kRows[] = {
     {"limits.presence_page_max", &Limits::presence_page_max, "members of one presence answer"},
     {"limits.presence_members_max", &Limits::presence_members_max,
      "members of all channels of one core"},
+    {"limits.queries_max", &Limits::queries_max,
+     "questions to the whole cluster (disconnect, count) that one peer may have under way"},
+    {"limits.query_bytes_max", &Limits::query_bytes_max,
+     "bytes of the channels in one answer to such a question; the rest is another page"},
     {"limits.channels_max", &Limits::channels_max, "channels of one core"},
     {"limits.sources_max", &Limits::sources_max, "remembered producers of one channel"},
     {"limits.idempotency_keys_max", &Limits::idempotency_keys_max,

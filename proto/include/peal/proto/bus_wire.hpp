@@ -13,15 +13,18 @@
 #include <string_view>
 
 #include "peal/proto/bus_messages.hpp"
+#include "peal/proto/cluster_query.hpp"
 #include "peal/proto/presence.hpp"
 #include "peal/proto/result.hpp"
 
 namespace peal::wire {
 
 inline constexpr std::uint32_t kVersionMin = 1;
-inline constexpr std::uint32_t kVersionMax = 2;
+inline constexpr std::uint32_t kVersionMax = 3;
 /// Presence came with this one: to a side that speaks less it is not written.
 inline constexpr std::uint32_t kVersionPresence = 2;
+/// Likewise questions to the cluster.
+inline constexpr std::uint32_t kVersionQueries = 3;
 
 /// Who speaks: the first message of both sides of a link session.
 struct Hello {
@@ -35,6 +38,7 @@ struct Hello {
   std::uint64_t batch_bytes_max = 0;
   std::uint64_t credit_bytes = 0;     ///< granted per class
   std::uint64_t credit_messages = 0;  ///< granted
+  bool answers = false;               ///< questions to the cluster: it is a gateway
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -87,6 +91,8 @@ class Writer {
   void presence(const bus::PresenceRequest& request);
   void presence_answer(const bus::PresenceAnswer& answer);
   void presence_event(const bus::PresenceEvent& event);
+  void cluster_query(bus::RequestId id, const bus::ClusterQuery& query);
+  void cluster_answer(bus::RequestId id, const bus::ClusterAnswer& answer);
 
   void hello(const Hello& hello);
   void refusal(const Error& error);
@@ -113,8 +119,17 @@ class PresenceOperationSink {
   virtual void on_presence_event(const bus::PresenceEvent& event) = 0;
 };
 
+/// Receives questions to the cluster and answers to them, likewise. Who has no say in them hears
+/// nothing.
+class QueryOperationSink {
+ public:
+  virtual ~QueryOperationSink() = default;
+  virtual void on_cluster_query(bus::RequestId, const bus::ClusterQuery&) {}
+  virtual void on_cluster_answer(bus::RequestId, const bus::ClusterAnswer&) {}
+};
+
 /// Receives the operations of one message in order. Views are valid during the call.
-class OperationSink : public PresenceOperationSink {
+class OperationSink : public PresenceOperationSink, public QueryOperationSink {
  public:
   virtual void on_watch(bus::Alias alias, std::string_view channel) = 0;
   virtual void on_unwatch(bus::Alias alias) = 0;
@@ -125,6 +140,10 @@ class OperationSink : public PresenceOperationSink {
   virtual void on_published(const bus::Published& outcome) = 0;
   virtual void on_page(const bus::Page& page) = 0;
 };
+
+/// What they weigh on a link: about their bytes.
+std::size_t weight(const bus::ClusterQuery& query);
+std::size_t weight(const bus::ClusterAnswer& answer);
 
 enum class Direction : std::uint8_t { to_broker, to_peer };
 

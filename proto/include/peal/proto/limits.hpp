@@ -77,6 +77,10 @@ struct Limits {
   std::size_t presence_members_max = 1'000'000;
   /// How long a gateway that is gone still counts as having its sessions.
   std::chrono::milliseconds presence_lease{10'000};
+  /// Questions to the whole cluster that one peer may have under way, and bytes of the channels in
+  /// one answer.
+  std::size_t queries_max = 16;
+  std::size_t query_bytes_max = 64 * 1024;
   /// Channels of one core.
   std::size_t channels_max = 1'000'000;
   /// Remembered producers of one channel, and for how long after their last publication.
