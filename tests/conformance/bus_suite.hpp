@@ -31,6 +31,9 @@ class BusDriver {
   virtual void attach(std::span<const std::unique_ptr<BusNode>> nodes) = 0;
   /// Bus::stop of all buses; nodes still turn.
   virtual void stop() = 0;
+  /// What a process has one of.
+  virtual std::size_t buses() const = 0;
+  virtual Bus& bus(std::size_t i) = 0;
 
   /// A channel whose core does not run on that node's thread: a test that stalls the node may use
   /// it.
@@ -49,6 +52,8 @@ class BusDriver {
 struct BusDriverOptions {
   Limits limits;
   broker::OptionsOf options_of;
+  /// How the bus of that number answers what the cluster is asked; none: it doesn't.
+  std::function<ClusterHandler(std::size_t bus)> handler_of{};
 };
 
 struct BusDriverParam {
@@ -73,6 +78,10 @@ class BusSuite : public testing::TestWithParam<BusDriverParam> {
   BusNode& node(std::size_t i) { return *nodes_[i]; }
   std::size_t size() const { return nodes_.size(); }
   BusDriver& driver() { return *driver_; }
+  /// Before `start`.
+  void answer_with(std::function<ClusterHandler(std::size_t bus)> handler_of) {
+    handler_of_ = std::move(handler_of);
+  }
 
   /// Watches and waits for the answer.
   void watch_and_wait(std::size_t i, Alias alias, std::string_view channel);
@@ -87,6 +96,7 @@ class BusSuite : public testing::TestWithParam<BusDriverParam> {
  private:
   std::unique_ptr<BusDriver> driver_;
   std::vector<std::unique_ptr<BusNode>> nodes_;
+  std::function<ClusterHandler(std::size_t)> handler_of_;
   RequestId next_id_ = 1'000'000;
 };
 

@@ -38,7 +38,7 @@ void BusSuite::start(std::vector<std::unique_ptr<BusNode>> nodes, const Limits& 
     }
     return options;
   };
-  driver_ = GetParam().make({limits, options_of});
+  driver_ = GetParam().make({limits, options_of, handler_of_});
   driver_->attach(nodes_);
   for (auto& node : nodes_) {
     ASSERT_TRUE(node->heard([](const RecordingSink& sink) {

@@ -26,6 +26,7 @@ class EmbeddedDriver final : public BusDriver {
     }
     bus_ = make_embedded_bus(nodes.size(), options_.options_of, options_.limits, probes_,
                              storage_ ? storage_->maker() : broker::MakeLogStore());
+    if (options_.handler_of) bus_->answer_with(options_.handler_of(0));
     std::vector<BusPort*> ports;
     for (const auto& node : nodes)
       ports.push_back(&bus_->attach(node->sink(), *node));
@@ -34,6 +35,8 @@ class EmbeddedDriver final : public BusDriver {
       nodes[i]->start(*ports[i]);
   }
   void stop() override { bus_->stop(); }
+  std::size_t buses() const override { return 1; }
+  Bus& bus(std::size_t) override { return *bus_; }
   std::string channel_away_from(std::size_t node, std::string prefix) override {
     while (stable_hash(prefix) % shards_ == node)
       prefix += '_';

@@ -46,6 +46,8 @@ class ZmqDriver final : public BusDriver {
     for (const auto& bus : buses_)
       bus->stop();
   }
+  std::size_t buses() const override { return buses_.size(); }
+  Bus& bus(std::size_t i) override { return *buses_[i]; }
 
   void cut() override { broker_.reset(); }
   void heal() override {
@@ -76,6 +78,7 @@ class ZmqDriver final : public BusDriver {
     config.node = "gateway-" + std::to_string(buses_.size());
     auto bus = make_zmq_bus(config, options_.limits, logger_, probes_);
     EXPECT_TRUE(bus.has_value()) << (bus ? "" : bus.error().message);
+    if (options_.handler_of) (*bus)->answer_with(options_.handler_of(buses_.size()));
     return std::move(*bus);
   }
   void heal_silence() {

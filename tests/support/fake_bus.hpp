@@ -77,6 +77,8 @@ class FakeBus final : public bus::Bus {
   Result<void> start() override { return {}; }
   void stop() override {}
   bus::BusState state() const override { return {}; }
+  void answer_with(bus::ClusterHandler) override {}
+  void ask(const bus::ClusterQuery&, bus::ClusterDone done) override { done({}); }
 
  private:
   class Port;

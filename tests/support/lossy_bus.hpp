@@ -28,6 +28,12 @@ class LossyBus final : public bus::Bus {
   Result<void> start() override { return inner_->start(); }
   void stop() override { inner_->stop(); }
   bus::BusState state() const override { return inner_->state(); }
+  void answer_with(bus::ClusterHandler handler) override {
+    inner_->answer_with(std::move(handler));
+  }
+  void ask(const bus::ClusterQuery& query, bus::ClusterDone done) override {
+    inner_->ask(query, std::move(done));
+  }
 
  private:
   /// Of one shard, its thread only.

@@ -45,6 +45,12 @@ class EmbeddedBus final : public Bus {
     wake_all();
   }
 
+  void answer_with(ClusterHandler handler) override { handler_ = std::move(handler); }
+  void ask(const ClusterQuery& query, ClusterDone done) override {
+    if (!handler_) return done({});
+    handler_(query, std::move(done));
+  }
+
   BusState state() const override {
     const auto phase = shared_.phase.load(std::memory_order_acquire);
     const bool linked = phase == EmbeddedShared::Phase::running;
@@ -64,6 +70,7 @@ class EmbeddedBus final : public Bus {
   broker::OptionsOf options_of_;
   runtime::ProbeRegistry& probes_;
   EmbeddedShared shared_;
+  ClusterHandler handler_;
   std::vector<std::shared_ptr<void>> probe_handles_;  // die before what they read
 };
 

@@ -50,6 +50,13 @@ class ZmqBus final : public Bus {
                 : BusState{.linked = false, .shared = true, .detail = "not started"};
   }
 
+  void answer_with(ClusterHandler handler) override {
+    shared_.queries.answer_with(std::move(handler));
+  }
+  void ask(const ClusterQuery& query, ClusterDone done) override {
+    shared_.queries.ask(query, std::move(done));
+  }
+
  private:
   const ZmqBusConfig config_;
   const Limits limits_;

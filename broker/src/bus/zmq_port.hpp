@@ -16,6 +16,7 @@
 #include "bus/turn_commands.hpp"
 #include "bus/turn_results.hpp"
 #include "bus/watched_aliases.hpp"
+#include "bus/zmq_queries.hpp"
 #include "bus/zmq_socket.hpp"
 #include "peal/bus/peer_link.hpp"
 #include "peal/runtime/probe.hpp"
@@ -52,6 +53,7 @@ struct ZmqShared {
   std::function<LinkTime()> clock = [] { return std::chrono::steady_clock::now(); };
   std::function<std::uint64_t()> random = random_number;
   WakeDescriptor wake;
+  ZmqQueries queries{wake};
   std::atomic<bool> wants_room{false};
   alignas(64) Mailbox<CommandMessage> commands;
   alignas(64) Mailbox<ResultMessage> spent;

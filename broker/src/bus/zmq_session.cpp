@@ -131,6 +131,14 @@ void ZmqSession::presence(std::uint32_t port, const PresenceRequest& request) {
   writer.presence(numbered);
 }
 
+void ZmqSession::cluster_query(RequestId id, const ClusterQuery& query) {
+  sender_.write(LinkClass::control, wire::weight(query)).cluster_query(id, query);
+}
+
+void ZmqSession::cluster_answer(RequestId id, const ClusterAnswer& answer) {
+  sender_.write(LinkClass::control, wire::weight(answer)).cluster_answer(id, answer);
+}
+
 void ZmqSession::close(LinkTime now) {
   const Error why = link_.why().value_or(fail(ErrorCode::broker_unavailable, "the link is over"));
   if (link_.should_refuse()) sender_.refuse(why, now);
@@ -191,6 +199,14 @@ void ZmqSession::on_presence_event(const PresenceEvent& event) {
   PresenceEvent mine = event;
   mine.alias = from_wire(event.alias);
   owner_.results(port_of(event.alias)).presence_event(mine);
+}
+
+void ZmqSession::on_cluster_query(RequestId id, const ClusterQuery& query) {
+  if (ZmqQueries* const mine = owner_.queries()) mine->on_query(*this, id, query);
+}
+
+void ZmqSession::on_cluster_answer(RequestId id, const ClusterAnswer& answer) {
+  if (ZmqQueries* const mine = owner_.queries()) mine->on_answer(*this, id, answer);
 }
 
 }  // namespace peal::bus

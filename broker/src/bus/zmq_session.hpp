@@ -11,6 +11,7 @@
 #include "bus/peer_link_sender.hpp"
 #include "bus/turn_results.hpp"
 #include "bus/unanswered.hpp"
+#include "bus/zmq_queries.hpp"
 #include "peal/bus/peer_link.hpp"
 
 namespace peal::bus {
@@ -25,6 +26,8 @@ class SessionOwner : public MessageSink {
                        const PublicationView& publication) = 0;
   /// The channel of this alias keeps a log (or not).
   virtual void on_answer(std::uint32_t port, Alias alias, bool recoverable, bool refused) = 0;
+  /// Where questions to the cluster, and answers to them, belong; null: nowhere.
+  virtual ZmqQueries* queries() { return nullptr; }
 };
 
 class ZmqSession final : private wire::OperationSink {
@@ -52,6 +55,10 @@ class ZmqSession final : private wire::OperationSink {
   void enter(std::uint32_t port, Alias alias, const Member& member);
   void leave(std::uint32_t port, Alias alias, std::string_view session);
   void presence(std::uint32_t port, const PresenceRequest& request);
+  void cluster_query(RequestId id, const ClusterQuery& query);
+  void cluster_answer(RequestId id, const ClusterAnswer& answer);
+  /// Goes stale with this session. The bus thread's.
+  const std::shared_ptr<ZmqSession*>& handle() const { return handle_; }
 
   /// The link has ended: tells the ports what became of what they asked, and the other side why.
   void close(LinkTime now);
@@ -76,6 +83,8 @@ class ZmqSession final : private wire::OperationSink {
   void on_presence(const PresenceRequest&) override {}
   void on_presence_answer(const PresenceAnswer& answer) override;
   void on_presence_event(const PresenceEvent& event) override;
+  void on_cluster_query(RequestId id, const ClusterQuery& query) override;
+  void on_cluster_answer(RequestId id, const ClusterAnswer& answer) override;
 
   SessionOwner& owner_;
   PeerLink link_;
@@ -83,6 +92,7 @@ class ZmqSession final : private wire::OperationSink {
   wire::Reader reader_{wire::Direction::to_peer};
   Unanswered unanswered_;
   const std::uint32_t ports_;
+  const std::shared_ptr<ZmqSession*> handle_ = std::make_shared<ZmqSession*>(this);
 };
 
 /// An answer for a publish, read or question that never reached a broker.

@@ -80,6 +80,7 @@ void ZmqThread::turn(LinkTime now) {
   take_spent();
   take_commands(now);
   walk_watches();
+  ask_cluster(now);
   if (session_) session_->flush(now);
   deliveries_.post_all();
 }
@@ -104,9 +105,11 @@ void ZmqThread::hear_events(LinkTime now) {
     if (event->what == What::connected) {
       if (session_) continue;
       SessionOwner& owner = *this;
-      session_ = std::make_unique<ZmqSession>(
-          owner, make_hello(config_.cluster, config_.node, incarnation_, limits_), LinkOptions{},
-          static_cast<std::uint32_t>(ports_.size()), limits_.batch_bytes_max, now);
+      wire::Hello me = make_hello(config_.cluster, config_.node, incarnation_, limits_);
+      me.answers = shared_.queries.answers();
+      session_ = std::make_unique<ZmqSession>(owner, std::move(me), LinkOptions{},
+                                              static_cast<std::uint32_t>(ports_.size()),
+                                              limits_.batch_bytes_max, now);
     } else if (event->what == What::disconnected) {
       // What came before the end counts: outcomes, and why the broker went.
       for (more_ = true; more_ && session_;) {
@@ -296,6 +299,13 @@ void ZmqThread::walk_watches() {
   more_ = more_ || watches_.walking();
 }
 
+void ZmqThread::ask_cluster(LinkTime now) {
+  if (shared_.queries.idle()) return;
+  std::vector<ZmqSession*> linked;
+  if (session_ && session_->link().linked()) linked.push_back(session_.get());
+  shared_.queries.turn(linked, now);
+}
+
 void ZmqThread::take_spent() {
   for (ResultMessage* message = shared_.spent.take(); message != nullptr;) {
     deliveries_.take_back(std::exchange(message, message->next));
@@ -342,6 +352,7 @@ void ZmqThread::finish(LinkTime now) {
     ports_[message->port]->give_back(message);
   }
   backlog_.clear();
+  shared_.queries.finish();
   say({.linked = false, .shared = true, .detail = "stopped"});
   deliveries_.post_all();
   session_.reset();

@@ -46,6 +46,7 @@ class ZmqThread final : private SessionOwner {
     deliveries_.deliver(port, alias, epoch, publication);
   }
   void on_answer(std::uint32_t port, Alias alias, bool recoverable, bool refused) override;
+  ZmqQueries* queries() override { return &shared_.queries; }
 
   void open_socket(LinkTime now);
   void hear_events(LinkTime now);
@@ -56,6 +57,7 @@ class ZmqThread final : private SessionOwner {
   void take_commands(LinkTime now);
   void carry_out(CommandMessage& message, LinkTime now);
   void walk_watches();
+  void ask_cluster(LinkTime now);
   void take_spent();
   void sleep(LinkTime now);
 

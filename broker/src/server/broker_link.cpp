@@ -82,6 +82,14 @@ void BrokerLink::presence_event(const bus::PresenceEvent& event) {
   sender_.write(LinkClass::live, weight(event.member)).presence_event(event);
 }
 
+void BrokerLink::cluster_query(bus::RequestId id, const bus::ClusterQuery& query) {
+  sender_.write(LinkClass::control, wire::weight(query)).cluster_query(id, query);
+}
+
+void BrokerLink::cluster_answer(bus::RequestId id, const bus::ClusterAnswer& answer) {
+  sender_.write(LinkClass::control, wire::weight(answer)).cluster_answer(id, answer);
+}
+
 void BrokerLink::announce_behind() {
   while (!presence_behind_.empty() && link_.has_credit(LinkClass::live)) {
     const bus::Alias alias = presence_behind_.begin()->second;

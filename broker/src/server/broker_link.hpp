@@ -52,6 +52,8 @@ class BrokerLink final : public bus::MessageSink {
   void page(const bus::Page& page);
   void presence(const bus::PresenceAnswer& answer);
   void presence_event(const bus::PresenceEvent& event);
+  void cluster_query(bus::RequestId id, const bus::ClusterQuery& query);
+  void cluster_answer(bus::RequestId id, const bus::ClusterAnswer& answer);
   /// Tells of the channels that were left behind, when there is credit again.
   void announce_behind();
 

@@ -29,6 +29,7 @@ Router::Router(RouterConfig config, OptionsOf options_of, Transport& out, Random
       probe_(probe),
       logger_(std::move(logger)),
       core_(*this, std::move(options_of), config_.limits, std::move(random), config_.store),
+      queries_(config_.limits, *this),
       peers_(1, nullptr) {}
 
 Router::~Router() = default;
@@ -124,6 +125,7 @@ void Router::welcome(BrokerLink& link) {
   probe_.linked();
   const wire::Hello& peer = link.link().peer();
   core_.adopt_peer(link.peer(), peer.incarnation, now_);
+  queries_.linked(link.peer(), peer.node, peer.answers, link.link().version());
   logger_.info("linked with a peer", {{"peer", peer.node}, {"version", link.link().version()}});
   if (peer.message_bytes_max < config_.limits.message_bytes_max) {
     logger_.warn("a peer takes smaller messages than this broker: it will miss the larger ones",
@@ -143,6 +145,7 @@ void Router::welcome(BrokerLink& link) {
 
 void Router::end_turn() {
   busy_ = core_.expire(now_);
+  queries_.turn(now_);
   publish_occupancy();
   for (const auto& [key, link] : links_) {
     if (link->link().state() != bus::PeerLink::State::ended) carry_out_waiting(*link);
@@ -183,6 +186,7 @@ void Router::end_links() {
                                                   {"code", info(why.code).name},
                                                   {"reason", why.message}});
     peers_[link.peer()] = nullptr;
+    queries_.left(link.peer(), why.code == ErrorCode::draining, now_);
     dropping_.push_back(link.peer());
     i = links_.erase(i);
   }
@@ -217,6 +221,12 @@ void Router::read(bus::ReadRequest request, LocalPage done) {
   request.bytes = std::min(request.bytes, kPageBytesMax);
   local_reads_.emplace(request.id, std::move(done));
   core_.read(kLocalPeer, request, now_);
+}
+
+void Router::ask(const bus::ClusterQuery& query, bus::ClusterDone done) {
+  const bus::RequestId id = next_local_++;
+  local_queries_.emplace(id, std::move(done));
+  queries_.ask(kLocalPeer, id, query, now_);
 }
 
 void Router::close(const Error& why) {
@@ -295,6 +305,27 @@ void Router::on_leave(bus::Alias alias, std::string_view session) {
 
 void Router::on_presence(const bus::PresenceRequest& request) {
   core_.presence(current_->peer(), request);
+}
+
+void Router::on_cluster_query(bus::RequestId id, const bus::ClusterQuery& query) {
+  queries_.ask(current_->peer(), id, query, now_);
+}
+
+void Router::on_cluster_answer(bus::RequestId id, const bus::ClusterAnswer& answer) {
+  queries_.answer(current_->peer(), id, answer);
+}
+
+void Router::ask(PeerId gateway, bus::RequestId id, const bus::ClusterQuery& query) {
+  if (BrokerLink* const link = at(gateway)) link->cluster_query(id, query);
+}
+
+void Router::answered(PeerId asker, bus::RequestId id, const bus::ClusterAnswer& answer) {
+  if (BrokerLink* const link = at(asker)) return link->cluster_answer(id, answer);
+  const auto found = local_queries_.find(id);
+  if (asker != kLocalPeer || found == local_queries_.end()) return;
+  const bus::ClusterDone done = std::move(found->second);
+  local_queries_.erase(found);
+  done(answer);
 }
 
 void Router::deliver(std::span<const Target> targets, const Epoch& epoch,

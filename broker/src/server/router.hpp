@@ -17,6 +17,7 @@
 #include "peal/proto/json.hpp"
 #include "peal/runtime/logger.hpp"
 #include "server/broker_link.hpp"
+#include "server/cluster_queries.hpp"
 #include "server/router_probe.hpp"
 
 namespace peal::broker {
@@ -37,7 +38,7 @@ struct RouterConfig {
 using LocalOutcome = std::function<void(const bus::Published&)>;
 using LocalPage = std::function<void(const bus::Page&)>;
 
-class Router final : private CoreOut, private wire::OperationSink {
+class Router final : private CoreOut, private QueriesOut, private wire::OperationSink {
  public:
   Router(RouterConfig config, OptionsOf options_of, Transport& out, RandomSource random,
          RouterProbe& probe, runtime::Logger logger);
@@ -55,6 +56,8 @@ class Router final : private CoreOut, private wire::OperationSink {
   void publish(bus::PublishRequest request, LocalOutcome done);
   /// A read of this process itself; the page is valid during the call.
   void read(bus::ReadRequest request, LocalPage done);
+  /// A question of this process itself to the cluster.
+  void ask(const bus::ClusterQuery& query, bus::ClusterDone done);
   /// Tells every link that this broker goes away.
   void close(const Error& why);
 
@@ -107,6 +110,12 @@ class Router final : private CoreOut, private wire::OperationSink {
   void on_presence(const bus::PresenceRequest& request) override;
   void on_presence_answer(const bus::PresenceAnswer&) override {}
   void on_presence_event(const bus::PresenceEvent&) override {}
+  void on_cluster_query(bus::RequestId id, const bus::ClusterQuery& query) override;
+  void on_cluster_answer(bus::RequestId id, const bus::ClusterAnswer& answer) override;
+
+  // QueriesOut
+  void ask(PeerId gateway, bus::RequestId id, const bus::ClusterQuery& query) override;
+  void answered(PeerId asker, bus::RequestId id, const bus::ClusterAnswer& answer) override;
 
   const RouterConfig config_;
   Transport& out_;
@@ -115,6 +124,7 @@ class Router final : private CoreOut, private wire::OperationSink {
   wire::Reader reader_{wire::Direction::to_broker};
   JsonReader json_;
   Core core_;
+  ClusterQueries queries_;
 
   Links links_;
   std::vector<BrokerLink*> peers_;  ///< by PeerId; null: free, local or being dropped
@@ -131,6 +141,7 @@ class Router final : private CoreOut, private wire::OperationSink {
   std::uint64_t next_local_ = 1;
   std::unordered_map<std::uint64_t, LocalOutcome> local_;
   std::unordered_map<std::uint64_t, LocalPage> local_reads_;
+  std::unordered_map<std::uint64_t, bus::ClusterDone> local_queries_;
 };
 
 }  // namespace peal::broker

@@ -39,6 +39,7 @@ class Peer final : public SessionOwner {
     to.deliver(alias, epoch, to.keep(publication));
   }
   void on_answer(std::uint32_t, Alias, bool, bool) override {}
+  ZmqQueries* queries() override { return &questions; }
 
   void watch(std::uint32_t port, Alias alias, std::string_view channel) {
     ports[port].watched.add(alias, 0);
@@ -60,6 +61,8 @@ class Peer final : public SessionOwner {
   std::deque<wire::Message> outbox;  ///< to the broker
   std::deque<wire::Message> inbox;   ///< from the broker
   std::array<Port, kPorts> ports;
+  WakeDescriptor wake;
+  ZmqQueries questions{wake};
   ZmqSession session;
 };
 

@@ -22,6 +22,7 @@
 #include <string_view>
 
 #include "peal/proto/bus_messages.hpp"
+#include "peal/proto/cluster_query.hpp"
 #include "peal/proto/presence.hpp"
 #include "peal/proto/result.hpp"
 
@@ -82,6 +83,11 @@ class Bus {
   /// and after it the sink isn't called any more. The bus outlives that turn.
   virtual void stop() = 0;
   virtual BusState state() const = 0;  ///< any thread
+  /// How this process answers what the cluster is asked; before `start`. Without it it is not
+  /// asked.
+  virtual void answer_with(ClusterHandler handler) = 0;
+  /// Asks everybody, this process too. Any thread; `done` is called once, maybe at once.
+  virtual void ask(const ClusterQuery& query, ClusterDone done) = 0;
 };
 
 }  // namespace peal::bus
