@@ -247,7 +247,7 @@ def test_stats_channels_and_sessions_show_what_is_there(cluster, running):
     assert len(peal("sessions", *control).out.splitlines()) == 4
 
     ran = peal("disconnect", sessions[0]["session"], *control)
-    assert (ran.code, ran.out) == (DONE, "disconnected 1 session\n")
+    assert (ran.code, ran.out, ran.err) == (DONE, "disconnected 1 session\n", "1 of 1 gateway answered\n")
     until(lambda: any(note for listener in listeners for note in listener.notes), "one was told")
     until(lambda: peal("sessions", "--json", *control).out.count("\n") == 3, "and has come back")
     ran = peal("disconnect", "no-such-session", *control)
@@ -349,7 +349,7 @@ def test_a_wrong_command_line_is_explained(words, says):
     assert ran.code == USAGE and says in ran.err and ran.out == ""
 
 
-@pytest.mark.parametrize("verb", ["publish", "subscribe", "stats", "channels", "sessions", "disconnect", "drain",
+@pytest.mark.parametrize("verb", ["publish", "subscribe", "stats", "channels", "sessions", "count", "disconnect", "drain",
                                   "log-level", "keygen", "bench"])
 def test_every_verb_has_help_with_an_example(verb):
     ran = peal(verb, "--help")

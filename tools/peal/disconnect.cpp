@@ -1,5 +1,4 @@
-#include "control_target.hpp"
-#include "json_text.hpp"
+#include "cluster_options.hpp"
 #include "verbs.hpp"
 
 namespace peal::cli {
@@ -8,14 +7,17 @@ namespace {
 class Disconnect final : public Verb {
  public:
   std::string_view name() const override { return "disconnect"; }
-  std::string_view summary() const override { return "Close a session, or all of a user."; }
+  std::string_view summary() const override {
+    return "Close a session, or all of a user, at every gateway.";
+  }
 
   void describe(Arguments& arguments) override {
     arguments.word("SESSION", session_, "as `peal sessions` lists them", false);
     arguments.option("--user", "USER", user_, "all sessions of this user");
     arguments.flag("--for-good", for_good_, "tell the client not to come back");
+    arguments.option("--reason", "TEXT", reason_, "told to the client");
     cli::describe(arguments, options_);
-    arguments.example("peal disconnect 3kTq9sXb", "one session; its client comes back");
+    arguments.example("peal disconnect 3f21c9d4-00-1a-1", "one session; its client comes back");
     arguments.example("peal disconnect --user ann --for-good", "every session of a user, for good");
   }
 
@@ -23,25 +25,29 @@ class Disconnect final : public Verb {
     if (session_.empty() == user_.empty()) {
       return usage("give a SESSION or --user USER");
     }
-    auto result =
-        ask(options_, "disconnect",
-            JsonBuilder()
-                .text(user_.empty() ? "session" : "user", user_.empty() ? session_ : user_)
-                .boolean("reconnect", !for_good_)
-                .str());
+    JsonBuilder payload;
+    payload.text(user_.empty() ? "session" : "user", user_.empty() ? session_ : user_)
+        .boolean("reconnect", !for_good_);
+    if (!reason_.empty()) {
+      payload.text("reason", reason_);
+    }
+    add(payload, options_);
+    options_.control.timeout = patience(options_);
+    auto result = ask(options_.control, "disconnect", payload.str());
     if (!result) {
       return result.error();
     }
-    const std::uint64_t count = JsonObject(*result).number("disconnected");
+    const JsonObject found(*result);
+    const std::uint64_t count = found.number("disconnected");
     console.line(console.json ? minify(*result)
                               : "disconnected " + std::to_string(count) +
                                     (count == 1 ? " session" : " sessions"));
-    return {};
+    return tell_answered(console, found);
   }
 
  private:
-  ControlOptions options_;
-  std::string session_, user_;
+  ClusterOptions options_;
+  std::string session_, user_, reason_;
   bool for_good_ = false;
 };
 

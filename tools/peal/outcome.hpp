@@ -17,6 +17,7 @@ enum class Exit : int {
   refused = 1,      ///< the other side answered with an error; its code is on standard error
   usage = 2,        ///< the command line makes no sense
   unreachable = 3,  ///< nobody answered
+  partly = 4,       ///< done where it could be: not every gateway has answered
 };
 
 struct Failure {

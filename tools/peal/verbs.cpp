@@ -21,6 +21,7 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
   verbs.push_back(make_channels());
   verbs.push_back(make_presence());
   verbs.push_back(make_sessions());
+  verbs.push_back(make_count());
   verbs.push_back(make_disconnect());
   verbs.push_back(make_drain());
   verbs.push_back(make_log_level());
@@ -40,7 +41,8 @@ std::string overview(const std::vector<std::unique_ptr<Verb>>& verbs) {
   }
   out +=
       "\nEvery verb takes --json and --help.\n"
-      "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 cannot reach the other side.\n";
+      "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 cannot reach the other side,\n"
+      "4 not every gateway has answered.\n";
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "peal/proto/log_commands.hpp"
+#include "server/cluster_handlers.hpp"
 #include "server/publish_command.hpp"
 
 namespace peal::broker {
@@ -245,6 +246,7 @@ void add_control_handlers(runtime::ControlServer& control, BrokerLoop& loop,
     loop.post(
         [command = std::move(*command), reply](Router& router) { load(router, command, reply); });
   });
+  add_cluster_handlers(control, loop);
   control.handle("drain", [&process](std::string_view, const ControlReply& reply) {
     reply.result("{}");
     process.begin_drain();

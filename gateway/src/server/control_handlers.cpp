@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "peal/proto/json.hpp"
+#include "server/cluster_handlers.hpp"
 #include "server/log_handlers.hpp"
 #include "session/json_protocol.hpp"
 
@@ -28,9 +29,6 @@ class Payload {
   }
   std::optional<std::uint64_t> number(std::string_view name) {
     return read<std::uint64_t>(name, "a whole number", JsonReader::as_uint);
-  }
-  std::optional<bool> boolean(std::string_view name) {
-    return read<bool>(name, "true or false", JsonReader::as_bool);
   }
 
  private:
@@ -151,56 +149,6 @@ void list_channels(Gateway& gateway, std::string_view json, const ControlReply& 
                    });
 }
 
-/// Closes every session of a user, page by page; the pages come one after the other.
-class UserDisconnect : public std::enable_shared_from_this<UserDisconnect> {
- public:
-  UserDisconnect(Gateway& gateway, std::string user, CloseCode code, ControlReply reply)
-      : gateway_(gateway), user_(std::move(user)), code_(code), reply_(std::move(reply)) {}
-
-  void next(std::string after) {
-    gateway_.sessions(std::move(after), kPageMax, [self = shared_from_this()](SessionPage page) {
-      for (SessionInfo& session : page.sessions) {
-        if (session.user != self->user_) continue;
-        ++self->count_;
-        self->gateway_.disconnect(std::move(session.id), self->code_,
-                                  "disconnected by an operator");
-      }
-      if (!page.next.empty()) return self->next(std::move(page.next));
-      if (self->count_ == 0) {
-        return self->reply_.error(
-            fail(ErrorCode::session_not_found, "the user has no session at this gateway"));
-      }
-      self->reply_.result("{\"disconnected\":" + std::to_string(self->count_) + '}');
-    });
-  }
-
- private:
-  Gateway& gateway_;
-  const std::string user_;
-  const CloseCode code_;
-  const ControlReply reply_;
-  std::size_t count_ = 0;
-};
-
-void disconnect(Gateway& gateway, std::string_view json, const ControlReply& reply) {
-  Payload payload(json, reply);
-  auto session = payload.text("session");
-  auto user = payload.text("user");
-  const bool reconnect = payload.boolean("reconnect").value_or(true);
-  if (!payload.ok()) return;
-  if (session.has_value() == user.has_value()) {
-    return reply.error(fail(ErrorCode::command_invalid, "disconnect needs session or user"));
-  }
-  const CloseCode code = reconnect ? CloseCode::disconnected : CloseCode::disconnected_for_good;
-  if (user) {
-    return std::make_shared<UserDisconnect>(gateway, std::move(*user), code, reply)->next("");
-  }
-  gateway.disconnect(std::move(*session), code, "disconnected by an operator", [reply](bool found) {
-    if (found) return reply.result(R"({"disconnected":1})");
-    reply.error(fail(ErrorCode::session_not_found, "no such session at this gateway"));
-  });
-}
-
 /// One publish command, maybe to several channels; answers like the WebSocket action does.
 struct PendingPublish {
   PendingPublish(ControlReply its_reply, const Limits& limits, bool its_many, std::size_t channels)
@@ -268,14 +216,12 @@ void add_control_handlers(runtime::ControlServer& control, Gateway& gateway,
   control.handle("presence", [&gateway](std::string_view payload, const ControlReply& reply) {
     list_presence(gateway, payload, reply);
   });
-  control.handle("disconnect", [&gateway](std::string_view payload, const ControlReply& reply) {
-    disconnect(gateway, payload, reply);
-  });
   control.handle("drain", [&process](std::string_view, const ControlReply& reply) {
     process.begin_drain();
     reply.result("{}");
   });
   add_log_handlers(control, gateway);
+  add_cluster_handlers(control, gateway);
 }
 
 }  // namespace peal::gateway

@@ -193,6 +193,10 @@ Result<std::unique_ptr<Gateway>> Gateway::make(GatewayConfig config, runtime::Lo
     return std::make_unique<http::Router>(shared, of.logger().with("http"), *probes);
   };
   impl->shards = make_shard_set(std::move(shard), logger.with("gateway"), *probes);
+  impl->bus->answer_with(
+      [shards = impl->shards.get()](const bus::ClusterQuery& query, bus::ClusterDone done) {
+        shards->answer(query, std::move(done));
+      });
   impl->config = std::move(config);
   impl->logger = std::move(logger);
   return std::unique_ptr<Gateway>(new Gateway(std::move(impl)));
@@ -269,6 +273,14 @@ void Gateway::disconnect(std::string session_id, CloseCode code, std::string rea
                          std::function<void(bool)> then) {
   if (!then) then = [](bool) {};
   impl_->shards->disconnect(std::move(session_id), code, std::move(reason), std::move(then));
+}
+
+void Gateway::ask(const bus::ClusterQuery& query, bus::ClusterDone then) {
+  impl_->bus->ask(query, std::move(then));
+}
+
+void Gateway::ask_here(bus::ClusterQuery query, bus::ClusterDone then) {
+  impl_->shards->answer(std::move(query), std::move(then));
 }
 
 void Gateway::presence(std::string channel, std::string after, std::size_t limit,

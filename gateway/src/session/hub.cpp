@@ -298,12 +298,12 @@ void Hub::push(Connection& connection, std::uint32_t channel, const Push& push) 
   outlet_.append(connection, encoder_.push_frame(connection.variant, push, messages));
 }
 
-void Hub::list(std::string_view after, std::string_view prefix, std::size_t limit,
+void Hub::list(std::string_view after, const NameFilter& wanted, std::size_t limit,
                std::map<std::string, std::size_t>& subscribers) const {
   std::vector<std::pair<std::string_view, std::size_t>> found;
   for (const auto& [name, number] : numbers_) {
     const std::size_t present = channels_[number]->subscribers();
-    if (present > 0 && name > after && name.starts_with(prefix)) found.emplace_back(name, present);
+    if (present > 0 && name > after && wanted(name)) found.emplace_back(name, present);
   }
   const auto end = found.begin() + static_cast<std::ptrdiff_t>(std::min(limit, found.size()));
   std::partial_sort(found.begin(), end, found.end());

@@ -12,6 +12,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,6 +37,8 @@
 #include "session/tail.hpp"
 
 namespace peal::gateway {
+
+using NameFilter = std::function<bool(std::string_view)>;
 
 /// A subscribe command that waits for the bus's answer.
 struct WaitingSubscribe {
@@ -139,8 +142,8 @@ class Hub final : private RecoveryHost {
   /// Erases leavers and unwatches channels without members: once, at the end of a turn.
   void compact();
 
-  /// Adds the channels above `after` that begin with `prefix`, the first `limit` of them by name.
-  void list(std::string_view after, std::string_view prefix, std::size_t limit,
+  /// Adds the channels above `after` that are `wanted`, the first `limit` of them by name.
+  void list(std::string_view after, const NameFilter& wanted, std::size_t limit,
             std::map<std::string, std::size_t>& subscribers) const;
   std::size_t channels() const { return numbers_.size(); }
   std::size_t subscriptions() const { return subscriptions_; }

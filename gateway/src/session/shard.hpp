@@ -101,6 +101,8 @@ class ShardSet {
   /// `then` hears whether there was such a session.
   virtual void disconnect(std::string session_id, CloseCode code, std::string reason,
                           std::function<void(bool)> then) = 0;
+  /// This gateway's answer to what the cluster is asked.
+  virtual void answer(bus::ClusterQuery query, bus::ClusterDone then) = 0;
   /// Stops accepting and closes all sessions, spread over `time`; `then` once none is left.
   virtual void drain(std::chrono::milliseconds time, std::function<void()> then) = 0;
   /// From the application, control or ingest. Any thread; goes to a shard chosen by the channel.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "peal/proto/channel_name.hpp"
+#include "peal/proto/glob.hpp"
 #include "session/shard.hpp"
 #include "session/shard_thread.hpp"
 
@@ -54,8 +55,15 @@ class Shards final : public ShardSet {
   void channels(std::string after, std::string prefix, std::size_t limit,
                 std::function<void(ChannelPage)> then) override {
     auto listing = std::make_shared<Listing>(Listing{
-        std::move(after), std::move(prefix), std::max<std::size_t>(limit, 1), std::move(then)});
+        std::move(after),
+        [prefix = std::move(prefix)](std::string_view name) { return name.starts_with(prefix); },
+        std::max<std::size_t>(limit, 1), std::move(then)});
     list_on(0, listing);
+  }
+
+  void answer(bus::ClusterQuery query, bus::ClusterDone then) override {
+    auto answering = std::make_shared<Answering>(Answering{std::move(query), std::move(then), {}});
+    answer_on(0, answering);
   }
 
   void disconnect(std::string session_id, CloseCode code, std::string reason,
@@ -144,7 +152,7 @@ class Shards final : public ShardSet {
   /// A page of channels in the making; it wanders from shard to shard.
   struct Listing {
     std::string after;
-    std::string prefix;
+    NameFilter wanted;
     std::size_t limit;
     std::function<void(ChannelPage)> then;
     std::map<std::string, std::size_t> subscribers{};
@@ -165,11 +173,51 @@ class Shards final : public ShardSet {
     ShardThread* thread = shards_[shard].get();
     // One more than asked, so that the end shows whether there is a next page.
     const bool posted = thread->post([this, thread, shard, listing] {
-      thread->list_channels(listing->after, listing->prefix, listing->limit + 1,
+      thread->list_channels(listing->after, listing->wanted, listing->limit + 1,
                             listing->subscribers);
       list_on(shard + 1, listing);
     });
     if (!posted) listing->then({});
+  }
+
+  /// An answer in the making; it wanders likewise.
+  struct Answering {
+    bus::ClusterQuery query;
+    bus::ClusterDone then;
+    bus::ClusterAnswer answer;
+  };
+
+  void answer_on(std::size_t shard, const std::shared_ptr<Answering>& answering) {
+    if (shard >= shards_.size()) return list_answered(answering);
+    ShardThread* thread = shards_[shard].get();
+    const bool posted = thread->post([this, thread, shard, answering] {
+      thread->answer(answering->query, answering->answer);
+      answer_on(shard + 1, answering);
+    });
+    if (!posted) answering->then(bus::failed_answer(stopped().error.value()));
+  }
+
+  void list_answered(const std::shared_ptr<Answering>& answering) {
+    answering->answer.asked = answering->answer.answered = 1;
+    const bus::ClusterQuery& query = answering->query;
+    if (query.channels.empty() || query.limit == 0) return answering->then(answering->answer);
+    const auto wanted = [answering](std::string_view name) {
+      return std::ranges::any_of(answering->query.channels,
+                                 [&](const std::string& glob) { return glob_matches(glob, name); });
+    };
+    const auto listed = [answering,
+                         bytes_max = config_.limits.query_bytes_max](const ChannelPage& page) {
+      std::size_t bytes = 0;
+      for (const ChannelInfo& channel : page.channels) {
+        if (bytes > bytes_max) break;
+        bytes += channel.name.size();
+        answering->answer.channels.push_back({channel.name, channel.subscribers});
+      }
+      answering->answer.more =
+          !page.next.empty() || answering->answer.channels.size() < page.channels.size();
+      answering->then(answering->answer);
+    };
+    list_on(0, std::make_shared<Listing>(Listing{query.after, wanted, query.limit, listed}));
   }
 
   const ShardConfig config_;

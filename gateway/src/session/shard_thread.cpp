@@ -304,6 +304,29 @@ bool ShardThread::disconnect(std::string_view session_id, CloseCode code, std::s
   return true;
 }
 
+void ShardThread::answer(const bus::ClusterQuery& query, bus::ClusterAnswer& answer) {
+  using What = bus::ClusterQuery::What;
+  switch (query.what) {
+    case What::disconnect_session:
+      answer.disconnected += disconnect(query.who, query.code, query.reason) ? 1 : 0;
+      break;
+    case What::disconnect_user: {
+      auto& table = connections_.table();
+      for (std::uint32_t i = 0; i < table.limit(); ++i) {
+        if (!table.used(i) || table.at(i).state != State::open) continue;
+        if (table.at(i).principal->user != query.who) continue;
+        sessions_.close(table.at(i), query.code, query.reason);
+        ++answer.disconnected;
+      }
+      break;
+    }
+    case What::count:
+      answer.sessions += sessions_.count();
+      answer.subscriptions += sessions_.hub().subscriptions();
+      break;
+  }
+}
+
 void ShardThread::drain(std::chrono::milliseconds time, std::function<void()> then) {
   if (listener_.valid()) loop_.remove(listener_.get());
   listener_.reset();

@@ -60,10 +60,12 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
 
   // For ShardSet, by posted tasks.
   void list(std::uint32_t after_index, std::size_t limit, SessionPage& page);
-  void list_channels(std::string_view after, std::string_view prefix, std::size_t limit,
+  void list_channels(std::string_view after, const NameFilter& wanted, std::size_t limit,
                      std::map<std::string, std::size_t>& subscribers) {
-    sessions_.hub().list(after, prefix, limit, subscribers);
+    sessions_.hub().list(after, wanted, limit, subscribers);
   }
+  /// This shard's part of an answer, but for the channels.
+  void answer(const bus::ClusterQuery& query, bus::ClusterAnswer& answer);
   bool disconnect(std::string_view session_id, CloseCode code, std::string_view reason);
   void drain(std::chrono::milliseconds time, std::function<void()> then);
 

@@ -28,6 +28,7 @@
 #include "peal/gateway/rules.hpp"
 #include "peal/gateway/sessions.hpp"
 #include "peal/proto/bus_messages.hpp"
+#include "peal/proto/cluster_query.hpp"
 #include "peal/proto/limits.hpp"
 #include "peal/runtime/logger.hpp"
 #include "peal/runtime/probe.hpp"
@@ -110,6 +111,12 @@ class Gateway {
   void sessions(std::string after, std::size_t limit, std::function<void(SessionPage)> then);
   void disconnect(std::string session_id, CloseCode code, std::string reason,
                   std::function<void(bool found)> then = {});
+
+  /// Asks every gateway of the cluster, this one too: to close sessions, or to count. Any thread;
+  /// `then` is called once, soon after `query.within` at the latest (with the embedded bus: when
+  /// the shards have answered). `ask_here`: this gateway alone.
+  void ask(const bus::ClusterQuery& query, bus::ClusterDone then);
+  void ask_here(bus::ClusterQuery query, bus::ClusterDone then);
 
   /// Channels that sessions here are subscribed to, whose name begins with `prefix`, above `after`.
   void channels(std::string after, std::string prefix, std::size_t limit,
