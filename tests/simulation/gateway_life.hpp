@@ -32,6 +32,12 @@ class GatewayLife final : private bus::Bus {
   Result<void> start() override { return {}; }
   void stop() override {}
   bus::BusState state() const override { return {}; }
+  void answer_with(bus::ClusterHandler handler) override {
+    bus_shared_->queries.answer_with(std::move(handler));
+  }
+  void ask(const bus::ClusterQuery& query, bus::ClusterDone done) override {
+    bus_shared_->queries.ask(query, std::move(done));
+  }
 
   Duration shard_turn();
   Duration bus_turn();
