@@ -100,6 +100,10 @@ class BusSuite : public testing::TestWithParam<BusDriverParam> {
   RequestId next_id_ = 1'000'000;
 };
 
+/// What processes know of each other beside publications: who is there, who answers. For drivers
+/// whose buses share that.
+class SharedBusSuite : public BusSuite {};
+
 class LinkedBusSuite : public BusSuite {
  protected:
   bool wait_for_link(std::size_t i, bool linked,

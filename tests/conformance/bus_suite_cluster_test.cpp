@@ -66,7 +66,7 @@ class KeptBack {
   std::vector<ClusterDone> done_;
 };
 
-TEST_P(BusSuite, EveryProcessIsAskedAndAnyMayAsk) {
+TEST_P(SharedBusSuite, EveryProcessIsAskedAndAnyMayAsk) {
   answer_with(powers_of_ten);
   start(3);
   const std::size_t buses = driver().buses();
@@ -80,7 +80,7 @@ TEST_P(BusSuite, EveryProcessIsAskedAndAnyMayAsk) {
   }
 }
 
-TEST_P(BusSuite, TheQuestionComesAsItWasAskedAndMayBeAnsweredLater) {
+TEST_P(SharedBusSuite, TheQuestionComesAsItWasAskedAndMayBeAnsweredLater) {
   std::mutex mutex;
   std::vector<ClusterQuery> heard;
   std::vector<std::future<void>> later;
@@ -109,7 +109,7 @@ TEST_P(BusSuite, TheQuestionComesAsItWasAskedAndMayBeAnsweredLater) {
   }
 }
 
-TEST_P(BusSuite, WhoHasNothingToAnswerWithIsNotAsked) {
+TEST_P(SharedBusSuite, WhoHasNothingToAnswerWithIsNotAsked) {
   start(2);
   const ClusterAnswer answer = ask(driver().bus(0));
   EXPECT_FALSE(answer.error);
@@ -117,7 +117,7 @@ TEST_P(BusSuite, WhoHasNothingToAnswerWithIsNotAsked) {
   EXPECT_EQ(answer.answered, 0U);
 }
 
-TEST_P(BusSuite, ManyQuestionsAtOnceEachGetTheirAnswer) {
+TEST_P(SharedBusSuite, ManyQuestionsAtOnceEachGetTheirAnswer) {
   answer_with([](std::size_t) -> ClusterHandler {
     return [](const ClusterQuery& query, const ClusterDone& done) {
       done(sessions(std::stoull(query.who)));

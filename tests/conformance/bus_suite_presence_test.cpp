@@ -64,7 +64,7 @@ void expect_heard(BusNode& node, const Strings& wanted) {
   node.with([&](auto&, const RecordingSink& sink) { EXPECT_EQ(sink.came_and_went, wanted); });
 }
 
-TEST_P(BusSuite, WhoIsThereHearsWhoComesAndGoesOncePerUser) {
+TEST_P(SharedBusSuite, WhoIsThereHearsWhoComesAndGoesOncePerUser) {
   start(2, short_lease());
   watch_and_wait(0, kRoom, "room:1");
   watch_and_wait(1, kRoom, "room:1");
@@ -86,7 +86,7 @@ TEST_P(BusSuite, WhoIsThereHearsWhoComesAndGoesOncePerUser) {
   expect_heard(node(0), {"join a ann {}", "join b bob [1]", "join d"});
 }
 
-TEST_P(BusSuite, AnswersArePagesAndCountsAreExact) {
+TEST_P(SharedBusSuite, AnswersArePagesAndCountsAreExact) {
   start(2, short_lease());
   watch_and_wait(0, kRoom, "room:2");
   watch_and_wait(1, kRoom, "room:2");
@@ -107,7 +107,7 @@ TEST_P(BusSuite, AnswersArePagesAndCountsAreExact) {
   EXPECT_EQ(ask(node(0), "hall").answer.error->code, ErrorCode::permission_denied);
 }
 
-TEST_P(BusSuite, APortWithoutMembersHearsNobodyAndUnwatchingLeaves) {
+TEST_P(SharedBusSuite, APortWithoutMembersHearsNobodyAndUnwatchingLeaves) {
   start(2, short_lease());
   watch_and_wait(0, kRoom, "room:3");
   watch_and_wait(1, kRoom, "room:3");
@@ -123,14 +123,14 @@ TEST_P(BusSuite, APortWithoutMembersHearsNobodyAndUnwatchingLeaves) {
   expect_heard(node(0), {"join a", "join b", "join c", "leave c"});
 }
 
-TEST_P(BusSuite, AMemberThatCantBeKeptIsRefused) {
+TEST_P(SharedBusSuite, AMemberThatCantBeKeptIsRefused) {
   start(1, short_lease());
   watch_and_wait(0, kRoom, "hall");
   enter(node(0), "a");
   expect_heard(node(0), {"refused a"});
 }
 
-TEST_P(BusSuite, BackendsHearOfOccupiedAndVacatedChannels) {
+TEST_P(SharedBusSuite, BackendsHearOfOccupiedAndVacatedChannels) {
   constexpr Alias kEvents{5, 1};
   start(2, short_lease());
   watch_and_wait(1, kEvents, broker::kOccupancyChannel);

@@ -59,9 +59,11 @@ BusDriverParam embedded(const char* name, Logs logs) {
           }};
 }
 
-INSTANTIATE_TEST_SUITE_P(Embedded, BusSuite,
-                         testing::Values(embedded("embedded", Logs::in_memory),
-                                         embedded("embedded_disk", Logs::on_disk)),
+const auto kInMemory = embedded("embedded", Logs::in_memory);
+const auto kOnDisk = embedded("embedded_disk", Logs::on_disk);
+
+INSTANTIATE_TEST_SUITE_P(Embedded, BusSuite, testing::Values(kInMemory, kOnDisk), driver_name);
+INSTANTIATE_TEST_SUITE_P(Embedded, SharedBusSuite, testing::Values(kInMemory, kOnDisk),
                          driver_name);
 
 }  // namespace

@@ -106,6 +106,7 @@ const auto kGateways = driver("zmq_gateways", Shape::bus_per_node);
 const auto kShards = driver("zmq_shards", Shape::one_bus);
 
 INSTANTIATE_TEST_SUITE_P(Zmq, BusSuite, testing::Values(kGateways, kShards), driver_name);
+INSTANTIATE_TEST_SUITE_P(Zmq, SharedBusSuite, testing::Values(kGateways, kShards), driver_name);
 INSTANTIATE_TEST_SUITE_P(Zmq, LinkedBusSuite, testing::Values(kGateways, kShards), driver_name);
 
 }  // namespace
