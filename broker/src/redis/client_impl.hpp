@@ -61,7 +61,7 @@ struct Client::Impl final : LinkOwner, std::enable_shared_from_this<Client::Impl
   void discover_later(std::chrono::milliseconds pause);
   void on_switch(const Endpoint& sentinel);
   void ask_who_serves();
-  std::string judge(const Reply& reply, const Endpoint& asked);
+  std::string judge(const std::vector<Reply>& replies, const Endpoint& asked);
   void on_discovered(const std::string& error);
   void adopt(Topology topology);
   Link& link_for(const Topology::Master& master, std::vector<Node>& changed);

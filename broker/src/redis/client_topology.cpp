@@ -102,25 +102,27 @@ void Client::Impl::discover_later(std::chrono::milliseconds pause) {
 }
 
 void Client::Impl::ask_who_serves() {
+  using Questions = std::vector<std::vector<std::string>>;
   const bool sentinel = config.mode == "sentinel";
   auto endpoints = std::exchange(ask_only, {});
   if (endpoints.empty()) endpoints = endpoints_of(config, topology);
   inquiry = std::make_shared<Inquiry>(
       context, config, tls,
-      Inquiry::Plan{
-          .kind = sentinel ? Greeting::Kind::sentinel : Greeting::Kind::node,
-          .endpoints = std::move(endpoints),
-          .question = sentinel ? std::vector<std::string>{"SENTINEL", "MASTER", config.master_name}
-                               : std::vector<std::string>{"CLUSTER", "NODES"},
-          .judge = [this](const Reply& reply,
-                          const Endpoint& asked) { return judge(reply, asked); },
-          .done = [this](const std::string& error) { on_discovered(error); }});
+      Inquiry::Plan{.kind = sentinel ? Greeting::Kind::sentinel : Greeting::Kind::node,
+                    .endpoints = std::move(endpoints),
+                    .questions = sentinel ? Questions{{"SENTINEL", "MASTER", config.master_name},
+                                                      {"SENTINEL", "GET-MASTER-ADDR-BY-NAME",
+                                                       config.master_name}}
+                                          : Questions{{"CLUSTER", "NODES"}},
+                    .judge = [this](const std::vector<Reply>& replies,
+                                    const Endpoint& asked) { return judge(replies, asked); },
+                    .done = [this](const std::string& error) { on_discovered(error); }});
   inquiry->start();
 }
 
-std::string Client::Impl::judge(const Reply& reply, const Endpoint& asked) {
-  auto view = cluster ? Topology::from_cluster_nodes(reply.text, asked.address.host)
-                      : Topology::from_sentinel(reply);
+std::string Client::Impl::judge(const std::vector<Reply>& replies, const Endpoint& asked) {
+  auto view = cluster ? Topology::from_cluster_nodes(replies.at(0).text, asked.address.host)
+                      : Topology::from_sentinel(replies.at(0), replies.at(1));
   if (view.has_error()) return view.error().message;
   if (view->epoch() < topology.epoch()) {
     return "it knows an older state (config epoch " + std::to_string(view->epoch()) + ", seen " +

@@ -30,13 +30,14 @@ void Inquiry::ask_next() {
 }
 
 std::vector<std::vector<std::string>> Inquiry::setup(Connection&) {
-  return {plan_.question};
+  return plan_.questions;
 }
 
 std::string Inquiry::judge_setup(Connection& connection, const std::vector<Reply>& replies) {
-  const Reply& answer = replies.front();
-  if (answer.is_error()) return explain(answer, connection.greeting().user());
-  return plan_.judge(answer, connection.endpoint());
+  for (const Reply& answer : replies) {
+    if (answer.is_error()) return explain(answer, connection.greeting().user());
+  }
+  return plan_.judge(replies, connection.endpoint());
 }
 
 void Inquiry::on_ready(Connection&) {

@@ -1,5 +1,5 @@
 #pragma once
-// One question to several servers, three at a time; the first answer that is good counts. So the
+// The same questions to several servers, three at a time; the first good answers count. So the
 // Sentinels are asked who is master, and a Cluster's nodes who serves what. It keeps itself alive
 // until it has called `done`, or was cancelled.
 
@@ -17,9 +17,9 @@ class Inquiry final : public ConnectionOwner, public std::enable_shared_from_thi
   struct Plan {
     Greeting::Kind kind;
     std::vector<Endpoint> endpoints{};  ///< in this order
-    std::vector<std::string> question{};
+    std::vector<std::vector<std::string>> questions{};
     /// Empty: taken; else why not.
-    std::function<std::string(const Reply&, const Endpoint&)> judge{};
+    std::function<std::string(const std::vector<Reply>&, const Endpoint&)> judge{};
     /// Empty, or what each of them said.
     std::function<void(std::string error)> done{};
   };

@@ -90,23 +90,20 @@ Result<Topology> Topology::from_cluster_nodes(std::string_view text, std::string
   return topology;
 }
 
-Result<Topology> Topology::from_sentinel(const Reply& reply) {
-  std::string host;
-  std::string port;
+Result<Topology> Topology::from_sentinel(const Reply& master, const Reply& address) {
   std::uint64_t epoch = 0;
   bool epoch_known = false;
-  for (std::size_t i = 0; i + 1 < reply.elements.size(); i += 2) {
-    const std::string& name = reply.elements[i].text;
-    const std::string& value = reply.elements[i + 1].text;
-    if (name == "ip") host = value;
-    if (name == "port") port = value;
-    if (name == "config-epoch") epoch_known = number(value, epoch);
+  for (std::size_t i = 0; i + 1 < master.elements.size(); i += 2) {
+    if (master.elements[i].text == "config-epoch")
+      epoch_known = number(master.elements[i + 1].text, epoch);
   }
+  if (!epoch_known || address.elements.size() != 2) {
+    return fail(ErrorCode::storage_unavailable, "what it says of the master is not understood");
+  }
+  std::string host = address.elements[0].text;
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  auto endpoint = Endpoint::parse(host + ":" + port);
-  if (endpoint.has_error() || !epoch_known) {
-    return fail(ErrorCode::storage_unavailable, "SENTINEL MASTER is not understood");
-  }
+  auto endpoint = Endpoint::parse(host + ":" + address.elements[1].text);
+  if (endpoint.has_error()) return endpoint.error();
   return of_one(std::move(*endpoint), epoch);
 }
 

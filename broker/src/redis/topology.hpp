@@ -1,6 +1,6 @@
 #pragma once
 // Who serves what: the masters and which of them has each slot. A single server, or the master that
-// Sentinel names, has all of them. Pure: made of what CLUSTER NODES or SENTINEL MASTER said.
+// Sentinel names, has all of them. Pure: made of what CLUSTER NODES or a Sentinel said.
 
 #include <array>
 #include <cstdint>
@@ -31,8 +31,10 @@ struct Topology {
   static Topology of_one(Endpoint endpoint, std::uint64_t config_epoch);
   /// The text of CLUSTER NODES; `asked_host` is whom it came from.
   static Result<Topology> from_cluster_nodes(std::string_view text, std::string_view asked_host);
-  /// The reply to SENTINEL MASTER.
-  static Result<Topology> from_sentinel(const Reply& reply);
+  /// The replies to SENTINEL MASTER, which has the config epoch, and, asked right after it,
+  /// SENTINEL GET-MASTER-ADDR-BY-NAME: the Sentinel that leads a failover has the new epoch before
+  /// the first of them names the new master.
+  static Result<Topology> from_sentinel(const Reply& master, const Reply& address);
 
   /// Of all masters, the highest; a view below one that was seen is old.
   std::uint64_t epoch() const;

@@ -43,18 +43,33 @@ TEST(RedisTopology, RefusesWhatItDoesNotUnderstand) {
   }
 }
 
-TEST(RedisTopology, TakesTheMasterThatASentinelNames) {
+Reply texts(std::initializer_list<const char*> words) {
   Reply reply{.type = Reply::Type::array};
-  for (const char* word : {"name", "mymaster", "ip", "::1", "port", "6379", "config-epoch", "12"}) {
+  for (const char* word : words)
     reply.elements.push_back({.type = Reply::Type::text, .text = word});
-  }
-  const auto topology = Topology::from_sentinel(reply);
+  return reply;
+}
+
+TEST(RedisTopology, TakesTheMasterThatASentinelNames) {
+  const Reply master =
+      texts({"name", "mymaster", "ip", "::1", "port", "6379", "config-epoch", "12"});
+  const auto topology = Topology::from_sentinel(master, texts({"::1", "6379"}));
   ASSERT_FALSE(topology.has_error());
   EXPECT_EQ(topology->masters[0].endpoint.to_string(), "[::1]:6379");
   EXPECT_EQ(topology->epoch(), 12U);
   EXPECT_EQ(topology->owners[16383], 0U);
-  reply.elements.resize(6);
-  EXPECT_TRUE(Topology::from_sentinel(reply).has_error());
+  EXPECT_TRUE(Topology::from_sentinel(texts({"ip", "::1"}), texts({"::1", "6379"})).has_error());
+  EXPECT_TRUE(Topology::from_sentinel(master, texts({})).has_error());
+  EXPECT_TRUE(Topology::from_sentinel(master, texts({"::1", "port"})).has_error());
+}
+
+TEST(RedisTopology, TakesTheNewMasterWhileTheSentinelThatLeadsStillListsTheOldOne) {
+  const Reply master = texts({"ip", "10.0.0.1", "port", "6379", "flags",
+                              "master,failover_in_progress", "config-epoch", "2"});
+  const auto topology = Topology::from_sentinel(master, texts({"10.0.0.2", "6379"}));
+  ASSERT_FALSE(topology.has_error());
+  EXPECT_EQ(topology->masters[0].endpoint.to_string(), "10.0.0.2:6379");
+  EXPECT_EQ(topology->epoch(), 2U);
 }
 
 std::string judged(const Config& config, const std::string& info) {
