@@ -97,4 +97,4 @@ it("gives three racing writers one order and loses nothing", { timeout: 600_000 
   } finally {
     strange.close();
   }
-}, 180_000);
+});
