@@ -273,8 +273,7 @@ def test_a_balancer_gets_a_moment_before_new_clients_are_refused(cluster):
     with Session(gateway) as session:
         assert session.call("ping") == {}
     until(lambda: refused(gateway), "then nobody new is taken")
-    gateway.signal(signal.SIGTERM)
-    assert gateway.popen.wait(PATIENCE_S) in (0, 1)
+    assert gateway.popen.wait(PATIENCE_S) == 0  # it has no session left
 
 
 def refused(gateway) -> bool:
