@@ -2,8 +2,8 @@
 // One core's logs in Redis. Nothing of a log is here but where the watched ones stand: the script
 // decides, Redis's channel tells.
 //   append -> queue -> turn(): one call a log -> answered -> acknowledged, when what it appended
-//   has come on the channel and was told, or nobody here watches the log watch  -> subscribed ->
-//   asked where it stands -> answered; see LogFollower for what follows
+//     has come on the channel and was told, or nobody here watches the log;
+//   watch -> subscribed -> asked where it stands -> answered; LogFollower says what follows.
 // Of each log one append call is under way at most; reads wait for the appends before them. What is
 // published without a log passes through Redis as well. Runs on the core's thread.
 
