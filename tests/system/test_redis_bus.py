@@ -3,7 +3,7 @@
 import json
 import time
 
-from lib.client import Session, request
+from lib.client import Control, Session, request
 from lib.processes import until
 from lib.redis_server import KEEPS_ALL, RedisServer
 
@@ -56,6 +56,9 @@ def test_gateways_hear_each_other_in_redis(cluster):
                 assert [event["offset"] for event in logged] == list(range(1, 51))
                 assert [event["message"] for event in heard if event["channel"] == "passing"] == list(range(50))
         assert one.metric("peal_bus_shared") == 1
+        with Control.of(one.ready["control"]) as control:
+            assert "note" not in control.call("stats"), "others do hear it"
+        assert "do not hear" not in one.log()
         # What one gateway's clients wrote, the other one has.
         status, _, body = request(two, "GET", "/channels/log:a?since=start")
         assert status == 200 and len(json.loads(body)["publications"]) == 50

@@ -20,6 +20,11 @@ std::string json_member(std::string_view name, std::string_view text) {
   return json;
 }
 
+/// Whether what is published here is heard here only.
+bool alone(const GatewayConfig& config) {
+  return !config.zmq && !config.redis;
+}
+
 std::shared_ptr<runtime::LogBackend> log_backend(const runtime::ProcessConfig& config) {
   const auto format =
       config.log_format == "json" ? runtime::LogFormat::json : runtime::LogFormat::text;
@@ -58,7 +63,7 @@ Result<void> App::start() {
   gateway_ = std::move(*made);
   if (auto started = gateway_->start(); started.has_error()) return started;
   about_ = std::make_unique<AboutProbe>(*gateway_, !config_.gateway.zmq, probes_);
-  if (!config_.gateway.zmq) {
+  if (alone(config_.gateway)) {
     logger_.info("the core is embedded: other gateways do not hear what is published here",
                  {{"bus", "embedded"}});
   }
@@ -109,7 +114,7 @@ std::string App::stats_members() const {
   if (!why.empty()) json += ',' + json_member("ready_reason", why);
   json += std::string(",\"draining\":") + (process_.draining() ? "true" : "false");
   json += std::string(",\"embedded\":") + (config_.gateway.zmq ? "false" : "true");
-  if (!config_.gateway.zmq)
+  if (alone(config_.gateway))
     json += ',' + json_member("note", "other gateways do not hear this one");
   return json;
 }
