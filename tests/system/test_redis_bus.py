@@ -59,6 +59,7 @@ def test_gateways_hear_each_other_in_redis(cluster):
         with Control.of(one.ready["control"]) as control:
             assert "note" not in control.call("stats"), "others do hear it"
         assert "do not hear" not in one.log()
+        assert " error " not in one.log(), "nothing went wrong"
         # What one gateway's clients wrote, the other one has.
         status, _, body = request(two, "GET", "/channels/log:a?since=start")
         assert status == 200 and len(json.loads(body)["publications"]) == 50

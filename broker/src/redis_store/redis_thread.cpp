@@ -227,7 +227,7 @@ void RedisThread::beat() {
     if (!error) beat();
   });
   look_for_trouble();
-  if (!usable_) ask_layout();
+  if (!usable_ && client_.trouble().empty()) ask_layout();
   std::vector<std::shared_ptr<SeatLink>> seats;
   {
     const std::lock_guard lock(mutex_);
