@@ -29,13 +29,13 @@ void LocalGateway::start() {
   config.rules = gateway::ChannelRules::make(rules, names).value();
   auto shared = std::make_shared<gateway::http::RouterShared>();
   shared->limits = config.limits;
-  shared->authenticator = gateway::Authenticator(keys);
+  shared->authenticator = std::make_shared<gateway::Authenticator>(keys);
   shared->protocols = protocols;
   shared->origins = gateway::OriginPolicy({allowed_origins, {}, config.listen});
   const runtime::Logger logger(log_);
   if (!config.authenticate)
     config.authenticate = [shared](const gateway::Principal& now, std::string_view token) {
-      return shared->authenticator.authenticate(now, token);
+      return shared->authenticator->authenticate(now, token);
     };
   if (!config.make_http)
     config.make_http = [this, shared, logger](gateway::Shard&) {

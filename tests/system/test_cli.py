@@ -269,6 +269,7 @@ def test_log_level_and_drain_change_a_process(cluster):
     assert peal("log-level", "debug", *control).out == "debug\n"
     assert peal("log-level", *control).out == "debug\n"
     assert peal("log-level", "loud", *control).code == REFUSED
+    assert peal("rebalance", *control).out == "closing 0 sessions\n"
     assert peal("drain", *control).out == "draining\n"
     until(lambda: gateway.popen.poll() is not None, "the gateway has ended")
     assert gateway.popen.returncode == 0
@@ -349,7 +350,7 @@ def test_a_wrong_command_line_is_explained(words, says):
     assert ran.code == USAGE and says in ran.err and ran.out == ""
 
 
-@pytest.mark.parametrize("verb", ["publish", "subscribe", "stats", "channels", "sessions", "count", "disconnect", "drain",
+@pytest.mark.parametrize("verb", ["publish", "subscribe", "stats", "channels", "sessions", "count", "disconnect", "drain", "rebalance",
                                   "log-level", "keygen", "bench"])
 def test_every_verb_has_help_with_an_example(verb):
     ran = peal(verb, "--help")

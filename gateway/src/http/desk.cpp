@@ -48,7 +48,7 @@ Desk::Admission Desk::admit(const Request& request, Call& call) {
   // A browser asks without the key whether it may send the key.
   if (request.method == "OPTIONS") return Admission::admitted;
   const std::string_view authorization = request.header("Authorization");
-  auto principal = shared_->authenticator.authorize(authorization);
+  auto principal = shared_->authenticator->authorize(authorization);
   if (principal) {
     call.principal = std::move(*principal);
     return Admission::admitted;

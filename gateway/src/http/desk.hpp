@@ -27,7 +27,8 @@ using ProtocolFactory = std::function<std::unique_ptr<Protocol>(const Limits&)>;
 struct RouterShared {
   Limits limits;
   OriginPolicy origins{OriginPolicy::Config{}};
-  Authenticator authenticator{{}};
+  std::shared_ptr<Authenticator> authenticator =
+      std::make_shared<Authenticator>(Authenticator::Keys{});
   std::shared_ptr<const StaticFiles> files;  ///< null: no pages
   std::vector<ProtocolFactory> protocols;    ///< what /ws speaks; the first is the default
 };

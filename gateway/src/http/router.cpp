@@ -55,7 +55,7 @@ void Router::handle(const Request& request, Exchange exchange) {
 void Router::ask_hook(Face face, const Request& request, Call call) {
   Engine& engine = call.exchange.engine();
   const auto token = Authenticator::bearer(request.header("Authorization"));
-  const auto nobody = *desk_.shared().authenticator.authorize({});
+  const auto nobody = *desk_.shared().authenticator->authorize({});
   const auto kept = std::make_shared<const KeptRequest>(request);
   const auto waiting = std::make_shared<Call>(std::move(call));
   engine.ask_connect(

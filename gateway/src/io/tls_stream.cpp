@@ -51,6 +51,20 @@ int bio_create(BIO* bio) {
   return 1;
 }
 
+/// A table of functions, made once: streams may outlive the context that they began with.
+const BIO_METHOD* socket_method() {
+  static const BIO_METHOD* const kMethod = [] {
+    BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "peal socket");
+    if (method == nullptr) return method;
+    BIO_meth_set_write(method, bio_write);
+    BIO_meth_set_read(method, bio_read);
+    BIO_meth_set_ctrl(method, bio_control);
+    BIO_meth_set_create(method, bio_create);
+    return method;
+  }();
+  return kMethod;
+}
+
 std::string last_reason() {
   std::array<char, 256> text{};
   const unsigned long code = ERR_peek_last_error();
@@ -67,14 +81,8 @@ Result<std::shared_ptr<TlsContext>> TlsContext::make(const std::string& certific
   std::shared_ptr<TlsContext> made(new TlsContext);
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   made->context_ = context;
-  BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "peal socket");
-  made->bio_method_ = method;
-  if (context == nullptr || method == nullptr)
+  if (context == nullptr || socket_method() == nullptr)
     return fail(ErrorCode::config_invalid, "OpenSSL can't be started: " + last_reason());
-  BIO_meth_set_write(method, bio_write);
-  BIO_meth_set_read(method, bio_read);
-  BIO_meth_set_ctrl(method, bio_control);
-  BIO_meth_set_create(method, bio_create);
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF |
@@ -95,12 +103,11 @@ Result<std::shared_ptr<TlsContext>> TlsContext::make(const std::string& certific
 
 TlsContext::~TlsContext() {
   SSL_CTX_free(static_cast<SSL_CTX*>(context_));
-  BIO_meth_free(static_cast<BIO_METHOD*>(bio_method_));
 }
 
 TlsStream::TlsStream(TlsContext& context, int fd)
     : ssl_(SSL_new(static_cast<SSL_CTX*>(context.context_))) {
-  BIO* bio = BIO_new(static_cast<BIO_METHOD*>(context.bio_method_));
+  BIO* bio = BIO_new(socket_method());
   BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(fd)));
   SSL_set_bio(ssl_, bio, bio);
   SSL_set_accept_state(ssl_);

@@ -34,7 +34,6 @@ class TlsContext {
  private:
   TlsContext() = default;
   void* context_ = nullptr;
-  void* bio_method_ = nullptr;
   friend class TlsStream;
 };
 

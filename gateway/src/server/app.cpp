@@ -7,6 +7,7 @@
 
 #include "peal/proto/json.hpp"
 #include "server/control_handlers.hpp"
+#include "server/reload.hpp"
 
 namespace peal::gateway {
 namespace {
@@ -34,8 +35,9 @@ std::shared_ptr<runtime::LogBackend> log_backend(const runtime::ProcessConfig& c
 
 }  // namespace
 
-App::App(AppConfig config, std::shared_ptr<runtime::LogBackend> backend)
+App::App(AppConfig config, std::shared_ptr<runtime::LogBackend> backend, Source source)
     : config_(std::move(config)),
+      source_(std::move(source)),
       backend_(std::move(backend)),
       logger_(backend_),
       process_(config_.process, probes_, logger_.with("process")) {}
@@ -44,6 +46,7 @@ App::~App() {
   drainer_ = {};
   // The control thread calls the gateway, and the gateway's threads answer it.
   if (control_) control_->stop();
+  balancer_.reset();
   if (gateway_) gateway_->stop();
 }
 
@@ -70,7 +73,9 @@ Result<void> App::start() {
   control_ = std::make_unique<runtime::ControlServer>(config_.control, config_.process.name,
                                                       config_.gateway.limits,
                                                       logger_.with("control"), probes_);
-  add_control_handlers(*control_, *gateway_, process_);
+  balancer_ =
+      std::make_unique<Balancer>(*gateway_, config_.rebalance_interval, logger_.with("balancer"));
+  add_control_handlers(*control_, *gateway_, process_, *balancer_);
   control_->on_stats([this] { return stats_members(); });
   auto on_the_way = std::make_shared<std::atomic<std::size_t>>(0);
   control_->on_ingest(
@@ -101,6 +106,30 @@ void App::drain() {
   });
 }
 
+void App::reload() {
+  if (!started_.load()) return;
+  AppConfig fresh;
+  std::string printed;
+  const runtime::LoadedConfig loaded = source_.load(fresh, printed);
+  std::string why;
+  if (loaded.action == runtime::LoadedConfig::Action::exit) {
+    why = loaded.output;
+  } else if (const auto done = gateway_->reload(fresh.gateway); done.has_error()) {
+    why = done.error().message;
+  }
+  if (!why.empty()) {
+    about_->reload_refused();
+    logger_.error("not reloaded, the old configuration stays", {{"reason", why}});
+    return;
+  }
+  about_->reloaded();
+  for (const std::string& warning : loaded.warnings)
+    logger_.warn(warning);
+  for (const std::string& key : keys_for_a_restart(source_.printed, printed))
+    logger_.warn("changed, but only a restart puts it in force", {{"key", key}});
+  logger_.info("reloaded: channel rules, keys and certificate");
+}
+
 std::string App::why_not_ready() const {
   const bus::BusState state = gateway_->bus_state();
   if (!state.linked) return state.detail.empty() ? "the bus is not linked" : state.detail;
@@ -122,9 +151,7 @@ std::string App::stats_members() const {
 runtime::ProcessCallbacks App::callbacks() {
   runtime::ProcessCallbacks callbacks;
   callbacks.drain = [this] { drain(); };
-  callbacks.reload = [this] {
-    logger_.warn("nothing is reloaded: restart the gateway to use a changed configuration");
-  };
+  if (source_.load) callbacks.reload = [this] { reload(); };
   callbacks.hurry = [this] { process_.drained(); };
   callbacks.healthy = [this] { return started_.load() && gateway_->healthy(); };
   callbacks.ready = [this] { return started_.load() ? why_not_ready() : std::string("starting"); };
@@ -137,12 +164,19 @@ runtime::ProcessCallbacks App::callbacks() {
 }
 
 int run_gateway(int argc, char** argv) {
+  App::Source source;
+  source.load = [words = std::vector<std::string>(argv + 1, argv + argc)](AppConfig& config,
+                                                                          std::string& printed) {
+    runtime::ConfigSchema schema;
+    describe(schema, config);
+    auto loaded = runtime::load_config(
+        schema, "peal-gateway", "Holds the clients' connections and brings them what is published.",
+        words, [&config] { return complete(config); });
+    printed = schema.print();
+    return loaded;
+  };
   AppConfig config;
-  runtime::ConfigSchema schema;
-  describe(schema, config);
-  const auto loaded = runtime::load_config(
-      schema, "peal-gateway", "Holds the clients' connections and brings them what is published.",
-      {argv + 1, argv + argc}, [&config] { return complete(config); });
+  const auto loaded = source.load(config, source.printed);
   if (loaded.action == runtime::LoadedConfig::Action::exit) {
     (loaded.exit_code == 0 ? std::cout : std::cerr) << loaded.output;
     return loaded.exit_code;
@@ -150,7 +184,7 @@ int run_gateway(int argc, char** argv) {
   auto backend = log_backend(config.process);
   for (const std::string& warning : loaded.warnings)
     runtime::Logger(backend).warn(warning);
-  return App(std::move(config), std::move(backend)).run();
+  return App(std::move(config), std::move(backend), std::move(source)).run();
 }
 
 }  // namespace peal::gateway

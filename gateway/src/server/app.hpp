@@ -2,10 +2,14 @@
 // The process peal-gateway: wires config, process, gateway and control socket together, top-down,
 // and says how its life goes. Ready: the listener is bound and the bus linked. Draining: not ready
 // at once, after a tenth of drain_time no new clients, and the old ones are closed over the rest.
+// SIGHUP: rules, keys and certificate are read again; what is wrong with them is logged and the old
+// ones stay.
 //   Signals and internal listener: Process. Clients: Gateway's shards. Control: its own thread.
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "peal/runtime/control.hpp"
@@ -13,12 +17,18 @@
 #include "peal/runtime/process.hpp"
 #include "server/about_probe.hpp"
 #include "server/app_config.hpp"
+#include "server/balancer.hpp"
 
 namespace peal::gateway {
 
 class App {
  public:
-  App(AppConfig config, std::shared_ptr<runtime::LogBackend> backend);
+  /// Where the configuration came from, for SIGHUP; without `load` nothing is read again.
+  struct Source {
+    std::string printed;  ///< what is in force, as ConfigSchema::print() says it
+    std::function<runtime::LoadedConfig(AppConfig& config, std::string& printed)> load;
+  };
+  App(AppConfig config, std::shared_ptr<runtime::LogBackend> backend, Source source = {});
   ~App();
 
   /// Starts all, waits for the end; the exit code.
@@ -28,10 +38,12 @@ class App {
   Result<void> start();
   runtime::ProcessCallbacks callbacks();
   void drain();
+  void reload();
   std::string why_not_ready() const;
   std::string stats_members() const;
 
   AppConfig config_;
+  const Source source_;
   std::atomic<bool> started_{
       false};  ///< the members below are there for the internal listener's thread
   std::shared_ptr<runtime::LogBackend> backend_;
@@ -40,6 +52,7 @@ class App {
   runtime::Process process_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<AboutProbe> about_;
+  std::unique_ptr<Balancer> balancer_;
   std::unique_ptr<runtime::ControlServer> control_;
   std::jthread drainer_;  ///< waits for the balancer, then starts the gateway's drain
 };

@@ -5,10 +5,15 @@
 #include "http/static_files.hpp"
 #include "io/transport.hpp"
 #include "peal/runtime/address.hpp"
+#include "session/client_addresses.hpp"
 #include "session/origin.hpp"
 
 namespace peal::gateway {
 namespace {
+
+/// Percent x milliseconds: a hundred seconds at one percent, and a tenth more that drain waits
+/// first.
+constexpr long kDrainAtLeast = 115'000;
 
 Error invalid(std::string message) {
   return fail(ErrorCode::config_invalid, std::move(message));
@@ -78,6 +83,18 @@ Result<void> check_files(const GatewayConfig& gateway) {
   return {};
 }
 
+/// Whether all sessions can be closed in time without closing too many at once.
+Result<void> check_drain(const AppConfig& config) {
+  const std::size_t share = config.gateway.drain_share_max;
+  if (share > 100) return invalid("drain_share_max: more than 100 percent");
+  if (share == 0) return {};
+  const auto least = std::chrono::milliseconds(kDrainAtLeast / static_cast<long>(share));
+  if (config.process.drain_time >= least) return {};
+  return invalid("drain_time: too short to close all sessions when drain_share_max is " +
+                 std::to_string(share) + " percent a second; at least " +
+                 std::to_string(least.count()) + "ms");
+}
+
 }  // namespace
 
 AppConfig::AppConfig() {
@@ -96,8 +113,16 @@ void describe(runtime::ConfigSchema& schema, AppConfig& config) {
                "exact origins of pages, besides the gateway's own, that may connect");
   schema.field("allowed_hosts", gateway.allowed_hosts,
                "exact Host names; empty: loopback names and the listener's own address");
+  schema.field("trusted_proxies", gateway.trusted_proxies,
+               "networks of proxies that are believed about their clients' addresses");
+  schema.field("proxy_header", gateway.proxy_header,
+               "by what alone they are believed: x-forwarded-for, forwarded or proxy-protocol");
   schema.field("flush_delay", config.flush_delay,
                "how long publications wait for company; 0: not at all");
+  schema.field("drain_share_max", gateway.drain_share_max,
+               "percent of the sessions that are closed a second at most; 0: as drain_time asks");
+  schema.field("rebalance_interval", config.rebalance_interval,
+               "how often sessions above this gateway's part of all are given away; 0: never");
   schema.field("tls.certificate", gateway.tls_certificate, "PEM file; empty: no TLS");
   schema.field("tls.key", gateway.tls_key, "PEM file of the certificate's key");
   schema.field(
@@ -125,6 +150,7 @@ void describe(runtime::ConfigSchema& schema, AppConfig& config) {
 Result<void> complete(AppConfig& config) {
   if (auto done = runtime::complete(config.process); done.has_error()) return done;
   if (auto good = runtime::validate(config.gateway.limits); good.has_error()) return good;
+  if (auto good = check_drain(config); good.has_error()) return good;
   GatewayConfig& gateway = config.gateway;
   gateway.name = config.process.name;
   gateway.flush_delay = config.flush_delay;
@@ -164,6 +190,8 @@ Result<void> complete(AppConfig& config) {
           {gateway.allowed_origins, gateway.allowed_hosts, gateway.listen})) {
     return *error;
   }
+  if (auto made = ProxyTrust::make(gateway.trusted_proxies, gateway.proxy_header); made.has_error())
+    return made.error();
   auto rules = channel_rules(config);
   if (rules.has_error()) return rules.error();
   const auto names = std::views::keys(gateway.keys);

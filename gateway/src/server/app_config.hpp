@@ -22,6 +22,8 @@ struct AppConfig {
   bus::ZmqBusConfig zmq;
   broker::RedisStoreConfig redis;
   std::chrono::milliseconds flush_delay{0};
+  /// How often it is looked whether this gateway has more than its part; 0: never.
+  std::chrono::milliseconds rebalance_interval{0};
   /// Patterns of --allow: anyone may do anything there; for trying things out.
   std::vector<std::string> allow;
 

@@ -202,7 +202,7 @@ void publish(Gateway& gateway, JsonProtocol& json, std::string_view payload,
 }  // namespace
 
 void add_control_handlers(runtime::ControlServer& control, Gateway& gateway,
-                          runtime::Process& process) {
+                          runtime::Process& process, Balancer& balancer) {
   auto json = std::make_shared<JsonProtocol>(gateway.limits());
   control.handle("publish", [&gateway, json](std::string_view payload, const ControlReply& reply) {
     publish(gateway, *json, payload, reply);
@@ -219,6 +219,12 @@ void add_control_handlers(runtime::ControlServer& control, Gateway& gateway,
   control.handle("drain", [&process](std::string_view, const ControlReply& reply) {
     process.begin_drain();
     reply.result("{}");
+  });
+  control.handle("rebalance", [&balancer](std::string_view, const ControlReply& reply) {
+    balancer.look([reply](const Result<std::size_t>& closing) {
+      if (!closing) return reply.error(closing.error());
+      reply.result("{\"closing\":" + std::to_string(*closing) + '}');
+    });
   });
   add_log_handlers(control, gateway);
   add_cluster_handlers(control, gateway);

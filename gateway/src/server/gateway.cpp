@@ -12,6 +12,7 @@
 #include "peal/proto/channel_name.hpp"
 #include "peal/proto/json.hpp"
 #include "server/limits_json.hpp"
+#include "session/client_addresses.hpp"
 #include "session/json_protocol.hpp"
 #include "session/shard.hpp"
 
@@ -26,6 +27,11 @@ Result<std::shared_ptr<TlsContext>> make_tls(const GatewayConfig& config) {
     return fail(ErrorCode::config_invalid, "tls.certificate and tls.key go together");
   }
   return TlsContext::make(config.tls_certificate, config.tls_key);
+}
+
+Result<std::shared_ptr<ChannelRules>> make_rules(const GatewayConfig& config) {
+  const auto names = std::views::keys(config.keys);
+  return ChannelRules::make(config.channels, {names.begin(), names.end()});
 }
 
 /// What the rules say of a channel's log.
@@ -122,6 +128,8 @@ struct Gateway::Impl {
     return storage ? storage->maker() : broker::MakeLogStore();
   }
   std::unique_ptr<bus::Bus> bus;
+  std::shared_ptr<ChannelRules> rules;
+  std::shared_ptr<Authenticator> authenticator;
   std::unique_ptr<ShardSet> shards;
   bool stopped = false;
 
@@ -141,19 +149,19 @@ Gateway::~Gateway() {
 Result<std::unique_ptr<Gateway>> Gateway::make(GatewayConfig config, runtime::Logger logger,
                                                runtime::ProbeRegistry* probes) {
   if (config.shards == 0) config.shards = std::max(1U, std::thread::hardware_concurrency());
-  std::vector<std::string> key_names;
-  std::ranges::copy(std::views::keys(config.keys), std::back_inserter(key_names));
-  auto rules = ChannelRules::make(config.channels, std::move(key_names));
+  auto rules = make_rules(config);
   if (rules.has_error()) return rules.error();
   OriginPolicy::Config origins{config.allowed_origins, config.allowed_hosts, config.listen};
   if (auto error = OriginPolicy::validate(origins)) return *error;
+  auto proxies = ProxyTrust::make(config.trusted_proxies, config.proxy_header);
+  if (proxies.has_error()) return proxies.error();
   auto tls = make_tls(config);
   if (tls.has_error()) return tls.error();
 
   auto shared = std::make_shared<http::RouterShared>();
   shared->limits = config.limits;
   shared->origins = OriginPolicy(std::move(origins));
-  shared->authenticator = Authenticator(config.keys);
+  shared->authenticator = std::make_shared<Authenticator>(config.keys);
   shared->protocols.push_back(
       [](const Limits& limits) { return std::make_unique<JsonProtocol>(limits); });
   if (!config.web_root.empty()) {
@@ -183,11 +191,15 @@ Result<std::unique_ptr<Gateway>> Gateway::make(GatewayConfig config, runtime::Lo
   shard.limits = config.limits;
   shard.limits_json = limits_json(config.limits);
   shard.flush_delay = config.flush_delay;
-  shard.rules = std::move(*rules);
+  shard.drain_share_max = config.drain_share_max;
+  shard.rules = *rules;
+  impl->rules = std::move(*rules);
+  impl->authenticator = shared->authenticator;
   shard.tls = std::move(*tls);
+  shard.proxies = std::move(*proxies);
   shard.hooks = config.hooks;
   shard.authenticate = [shared](const Principal& now, std::string_view token) {
-    return shared->authenticator.authenticate(now, token);
+    return shared->authenticator->authenticate(now, token);
   };
   shard.make_http = [shared, probes](Shard& of) -> std::unique_ptr<HttpService> {
     return std::make_unique<http::Router>(shared, of.logger().with("http"), *probes);
@@ -312,6 +324,25 @@ std::string Gateway::metrics() const {
 
 void Gateway::drain(std::chrono::milliseconds time, std::function<void()> then) {
   impl_->shards->drain(time, std::move(then));
+}
+
+void Gateway::shed(std::size_t sessions) {
+  impl_->shards->shed(sessions);
+}
+
+Result<void> Gateway::reload(const GatewayConfig& fresh) {
+  auto rules = make_rules(fresh);
+  if (rules.has_error()) return rules.error();
+  auto tls = make_tls(fresh);
+  if (tls.has_error()) return tls.error();
+  if ((*tls == nullptr) != impl_->config.tls_certificate.empty()) {
+    return fail(ErrorCode::config_invalid,
+                "tls.certificate: TLS is switched on or off by a restart only");
+  }
+  impl_->rules->replace(**rules);
+  impl_->authenticator->replace(fresh.keys);
+  if (*tls != nullptr) impl_->shards->use_tls(std::move(*tls));
+  return {};
 }
 
 void Gateway::stop() {

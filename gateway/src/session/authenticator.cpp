@@ -19,7 +19,7 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 Result<std::shared_ptr<const Principal>> Authenticator::authenticate(const Principal& now,
                                                                      std::string_view token) const {
   const std::string* found = nullptr;
-  for (const auto& [name, secret] : keys_) {
+  for (const auto& [name, secret] : keys_.get()) {
     if (equal_in_constant_time(secret, token) && !secret.empty()) found = &name;
   }
   if (found == nullptr) return fail(ErrorCode::token_invalid, "this key is not known here");

@@ -1,7 +1,8 @@
 #pragma once
 // Who a client is, from the keys it shows: a bearer token of an HTTP request or the token of a
-// connect command is compared with every configured key, each in constant time. Immutable; any
-// thread. Tokens that describe their holder (JWT) come here later.
+// connect command is compared with every configured key, each in constant time. Any
+// thread; the keys can be replaced while they are used. Tokens that describe their holder (JWT)
+// come here later.
 
 #include <map>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "peal/gateway/replaceable.hpp"
 #include "peal/gateway/rules.hpp"
 #include "peal/proto/result.hpp"
 
@@ -16,8 +18,11 @@ namespace peal::gateway {
 
 class Authenticator {
  public:
+  using Keys = std::map<std::string, std::string>;
   /// Name -> secret. Empty secrets match nothing.
-  explicit Authenticator(std::map<std::string, std::string> keys) : keys_(std::move(keys)) {}
+  explicit Authenticator(Keys keys) : keys_(std::move(keys)) {}
+  /// From now on these count; who has shown another stays what it is. Any thread.
+  void replace(Keys keys) { keys_.replace(std::move(keys)); }
 
   /// What `now` becomes by showing `token`: it holds that key's name too. token_invalid when
   /// unknown.
@@ -30,7 +35,7 @@ class Authenticator {
   static std::optional<std::string_view> bearer(std::string_view authorization);
 
  private:
-  std::map<std::string, std::string> keys_;
+  Replaceable<Keys> keys_;
   std::shared_ptr<const Principal> anonymous_ = std::make_shared<const Principal>();
 };
 

@@ -2,7 +2,8 @@
 // One client's connection: the endpoint that bytes leave through, the machine of the moment (TLS
 // handshake, HTTP, session), and what a session is. Plain data, moved by the shard's parts, all on
 // one thread.
-//   handshake -> http -> open -> closing -> lingering -> dead
+//   preface -> handshake -> http -> open -> closing -> lingering -> dead
+// preface: a proxy may say whose connection it is, in the PROXY protocol;
 // closing: the last bytes (a Close frame, a final answer) are queued and nothing more is taken;
 // lingering: all is sent and FIN with it, what still comes is thrown away until the peer ends or
 // time is up. What only few connections need at a time is in `cold`, so that an idle session is
@@ -27,7 +28,7 @@ namespace peal::gateway {
 class Waiter;
 
 struct Connection : Endpoint {
-  enum class State : std::uint8_t { handshake, http, open, closing, lingering, dead };
+  enum class State : std::uint8_t { preface, handshake, http, open, closing, lingering, dead };
 
   /// While HTTP is spoken.
   struct Http {

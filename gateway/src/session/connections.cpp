@@ -14,15 +14,17 @@ namespace peal::gateway {
 
 using State = Connection::State;
 
-Connections::Connections(Loop& loop, ConnectionOwner& owner, const Limits& limits, TlsContext* tls,
+Connections::Connections(Loop& loop, ConnectionOwner& owner, const Limits& limits,
+                         std::shared_ptr<TlsContext> tls, const ProxyTrust* proxies,
                          GatewayProbe& probe, runtime::Logger logger,
                          std::chrono::steady_clock::time_point now)
     : loop_(loop),
       owner_(owner),
       limits_(limits),
-      tls_(tls),
+      tls_(std::move(tls)),
       probe_(probe),
       logger_(std::move(logger)),
+      clients_(proxies, probe),
       outlet_(*this, limits.queue_bytes_max),
       reserve_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
       buffer_(kBufferBytes),
@@ -86,13 +88,17 @@ void Connections::add(int fd) {
   }
   probe_.accepted();
   probe_.connection_count_changed(table_.size());
-  if (tls_ != nullptr) {
-    connection.tls = make_tls_stream(*tls_, fd);
-    connection.state = State::handshake;
-    schedule(connection, limits_.handshake_timeout);
-    return;
-  }
-  schedule(connection, limits_.header_timeout);
+  clients_.accepted(index, fd);
+  if (!clients_.prefaced()) return begin(connection);
+  connection.state = State::preface;
+  schedule(connection, limits_.handshake_timeout);
+}
+
+void Connections::begin(Connection& connection) {
+  connection.state = tls_ == nullptr ? State::http : State::handshake;
+  if (tls_ != nullptr) connection.tls = make_tls_stream(*tls_, connection.fd);
+  schedule(connection, tls_ == nullptr ? limits_.header_timeout : limits_.handshake_timeout);
+  if (connection.cold) make_ready(connection);
 }
 
 void Connections::schedule(Connection& connection, std::chrono::milliseconds after) {
@@ -113,7 +119,9 @@ void Connections::on_event(const LoopEvent& event) {
     destroy(connection);
     return;
   }
-  if (connection.state == State::handshake) {
+  if (connection.state == State::preface) {
+    read_preface(connection);
+  } else if (connection.state == State::handshake) {
     shake_hands(connection);
   } else if ((event.events & (EPOLLIN | EPOLLHUP)) != 0 ||
              (connection.tls && connection.transport().read_wants_write())) {
@@ -359,7 +367,7 @@ void Connections::tick() {
     Connection& connection = table_.at(index);
     if (connection.state == State::dead) return;
     if (connection.state == State::handshake) probe_.handshake_failed();
-    if (connection.state == State::handshake || connection.state >= State::closing)
+    if (connection.state <= State::handshake || connection.state >= State::closing)
       destroy(connection);
     else
       owner_.on_timer(connection);

@@ -21,6 +21,7 @@
 #include "io/timer_wheel.hpp"
 #include "peal/proto/limits.hpp"
 #include "peal/runtime/logger.hpp"
+#include "session/client_addresses.hpp"
 #include "session/connection.hpp"
 #include "session/gateway_probe.hpp"
 
@@ -51,18 +52,25 @@ class Connections final : public OutletOwner {
  public:
   static constexpr std::chrono::milliseconds kTick{32};
 
-  Connections(Loop& loop, ConnectionOwner& owner, const Limits& limits, TlsContext* tls,
-              GatewayProbe& probe, runtime::Logger logger,
-              std::chrono::steady_clock::time_point now);
+  Connections(Loop& loop, ConnectionOwner& owner, const Limits& limits,
+              std::shared_ptr<TlsContext> tls, const ProxyTrust* proxies, GatewayProbe& probe,
+              runtime::Logger logger, std::chrono::steady_clock::time_point now);
   ~Connections() override;
 
   Slab<Connection>& table() { return table_; }
   Outlet& outlet() { return outlet_; }
+  ClientAddresses& clients() { return clients_; }
+  std::string client(const Connection& connection) const {
+    return clients_.text(connection.index, connection.fd);
+  }
   std::uint32_t generation(const Connection& connection) const {
     return table_.generation(connection.index);
   }
   /// Null when it is gone.
   Connection* find(std::uint32_t index, std::uint32_t generation);
+
+  /// For connections that come from now on.
+  void use_tls(std::shared_ptr<TlsContext> tls) { tls_ = std::move(tls); }
 
   // The loop's turn.
   void set_now(std::chrono::steady_clock::time_point now);
@@ -118,6 +126,10 @@ class Connections final : public OutletOwner {
   void on_send_failed(Endpoint& endpoint) override;
   void on_overflow(Endpoint& endpoint) override;
 
+  /// What a proxy says before anything else, or the beginning of something else.
+  void read_preface(Connection& connection);
+  /// TLS or HTTP begins.
+  void begin(Connection& connection);
   void shake_hands(Connection& connection);
   void read(Connection& connection);
   void feed(Connection& connection, std::span<char> input);
@@ -136,9 +148,10 @@ class Connections final : public OutletOwner {
   Loop& loop_;
   ConnectionOwner& owner_;
   const Limits& limits_;
-  TlsContext* tls_;
+  std::shared_ptr<TlsContext> tls_;  ///< null: plain
   GatewayProbe& probe_;
   runtime::Logger logger_;
+  ClientAddresses clients_;
   Slab<Connection> table_;
   Outlet outlet_;
   TimerWheel wheel_;

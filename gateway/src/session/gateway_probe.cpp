@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::array<std::string_view, 8> kActionNames{
     "connect", "subscribe", "unsubscribe", "publish", "history", "presence", "refresh", "ping"};
+constexpr std::array<std::string_view, 3> kForwardedIgnored{"untrusted", "other_header", "broken"};
 
 }  // namespace
 
@@ -36,6 +37,11 @@ void GatewayProbe::collect(runtime::MetricSink& sink) const {
           accepts_refused_);
   counter("peal_tls_handshakes_failed_total", "TLS handshakes that failed or were late",
           handshakes_failed_);
+  for (std::size_t i = 0; i < forwarded_ignored_.size(); ++i)
+    sink.counter("peal_forwarded_ignored_total",
+                 "Times that what was said of a client's address was not believed",
+                 static_cast<double>(forwarded_ignored_[i].value()),
+                 {{"reason", kForwardedIgnored[i]}});
   gauge("peal_sessions", "Open sessions", sessions_);
   counter("peal_sessions_total", "Sessions opened", sessions_total_);
   gauge("peal_subscriptions", "Subscriptions of sessions", subscriptions_);

@@ -14,6 +14,8 @@
 namespace peal::gateway {
 
 enum class SlowReason : std::uint8_t { bytes, age };
+/// Why what a request or connection says of its client's address is not believed.
+enum class ForwardedIgnored : std::uint8_t { untrusted, other_header, broken };
 
 class GatewayProbe final : public runtime::Probe {
  public:
@@ -22,6 +24,9 @@ class GatewayProbe final : public runtime::Probe {
   void accepted() { connections_total_.add(); }
   void accept_refused() { accepts_refused_.add(); }
   void handshake_failed() { handshakes_failed_.add(); }
+  void forwarded_ignored(ForwardedIgnored why) {
+    forwarded_ignored_[static_cast<std::size_t>(why)].add();
+  }
   void connection_count_changed(std::size_t now) { connections_.set(now); }
   void session_count_changed(std::size_t now) { sessions_.set(now); }
   void session_opened() { sessions_total_.add(); }
@@ -76,6 +81,7 @@ class GatewayProbe final : public runtime::Probe {
   Counter flushes_, frames_, messages_sent_, bytes_sent_, blocked_, dropped_;
   std::array<Counter, kActions> commands_;
   std::array<Counter, 2> slow_;
+  std::array<Counter, 3> forwarded_ignored_;
   std::array<Counter, 64> errors_;
   std::array<Counter, 32> closes_;
 };

@@ -42,6 +42,7 @@ void HttpFace::on_input(Connection& connection, std::span<char>& input) {
     return;
   }
   probe_.requested();
+  connections_.clients().heard(connection.index, *step.request);
   connections_.cancel_timer(connection);
   http.answer_due = true;
   http.keep_alive = step.request->keep_alive;

@@ -16,9 +16,9 @@ std::optional<ChannelRules::Access> ChannelRules::parse(std::string_view text) {
   return std::nullopt;
 }
 
-Result<std::shared_ptr<const ChannelRules>> ChannelRules::make(std::vector<ChannelRule> rules,
-                                                               std::vector<std::string> key_names) {
-  auto made = std::make_shared<ChannelRules>();
+Result<std::shared_ptr<ChannelRules>> ChannelRules::make(std::vector<ChannelRule> rules,
+                                                         std::vector<std::string> key_names) {
+  Entries entries;
   for (std::size_t i = 0; i < rules.size(); ++i) {
     ChannelRule& rule = rules[i];
     const auto wrong = [&](std::string_view field, const std::string& why) {
@@ -55,16 +55,21 @@ Result<std::shared_ptr<const ChannelRules>> ChannelRules::make(std::vector<Chann
       return wrong("slow_consumer", "can't be drop_oldest on a recoverable channel");
     }
     entry.rule = std::move(rule);
-    made->entries_.push_back(std::move(entry));
+    entries.push_back(std::move(entry));
   }
-  return std::shared_ptr<const ChannelRules>(std::move(made));
+  return std::shared_ptr<ChannelRules>(new ChannelRules(std::move(entries)));
+}
+
+void ChannelRules::replace(const ChannelRules& other) {
+  entries_.replace(other.entries_.get());
 }
 
 const ChannelRules::Entry* ChannelRules::entry(std::string_view channel) const {
-  const auto found = std::ranges::find_if(entries_, [&](const Entry& candidate) {
+  const Entries& entries = entries_.get();
+  const auto found = std::ranges::find_if(entries, [&](const Entry& candidate) {
     return glob_matches(candidate.rule.pattern, channel);
   });
-  return found == entries_.end() ? nullptr : &*found;
+  return found == entries.end() ? nullptr : &*found;
 }
 
 const ChannelRule* ChannelRules::find(std::string_view channel) const {

@@ -206,7 +206,7 @@ SessionInfo Sessions::info_of(Connection& connection) {
   SessionInfo info;
   info.id = id_of(connection);
   info.user = connection.principal->user;
-  info.peer = peer_address(connection.fd);
+  info.peer = connections_.client(connection);
   info.protocol = encoder_.sse(connection.variant)
                       ? std::string_view("sse")
                       : encoder_.protocol(connection.variant).subprotocol();

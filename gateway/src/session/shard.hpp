@@ -29,10 +29,12 @@
 namespace peal::gateway {
 
 class TlsContext;
+struct ProxyTrust;
 
 struct ShardConfig {
   std::string listen = "127.0.0.1:8420";  ///< "host:port", "[::1]:port", port 0: any free one
   std::size_t shards = 1;
+  std::size_t drain_share_max = 0;  ///< percent of the sessions a second; 0: as drain's time asks
   std::string gateway_name = "gateway";
   Limits limits;
   std::chrono::microseconds flush_delay{
@@ -40,6 +42,7 @@ struct ShardConfig {
   std::string limits_json = "{}";  ///< told in the connect result
   std::shared_ptr<const ChannelRules> rules;  ///< never null
   std::shared_ptr<TlsContext> tls;            ///< null: plain
+  std::shared_ptr<const ProxyTrust> proxies;  ///< null: nobody is believed about clients' addresses
   /// Where its time comes from; a simulation has its own.
   std::function<std::chrono::steady_clock::time_point()> clock = [] {
     return std::chrono::steady_clock::now();
@@ -105,6 +108,10 @@ class ShardSet {
   virtual void answer(bus::ClusterQuery query, bus::ClusterDone then) = 0;
   /// Stops accepting and closes all sessions, spread over `time`; `then` once none is left.
   virtual void drain(std::chrono::milliseconds time, std::function<void()> then) = 0;
+  /// Closes so many sessions (1012), at most drain_share_max a second.
+  virtual void shed(std::size_t count) = 0;
+  /// For connections that come from now on.
+  virtual void use_tls(std::shared_ptr<TlsContext> tls) = 0;
   /// From the application, control or ingest. Any thread; goes to a shard chosen by the channel.
   virtual void publish(std::string channel, Publication publication, PublishDone then) = 0;
   /// Who is in a channel, for the same. Any thread; `then` on that shard's.

@@ -90,6 +90,22 @@ class Shards final : public ShardSet {
     }
   }
 
+  void shed(std::size_t count) override {
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+      // Connections are spread evenly, so each shard gives its part.
+      const std::size_t part = count / shards_.size() + (i < count % shards_.size() ? 1 : 0);
+      ShardThread* thread = shards_[i].get();
+      if (part > 0) thread->post([thread, part] { thread->shed(part); });
+    }
+  }
+
+  void use_tls(std::shared_ptr<TlsContext> tls) override {
+    for (auto& shard : shards_) {
+      ShardThread* thread = shard.get();
+      thread->post([thread, tls] { thread->use_tls(tls); });
+    }
+  }
+
   void publish(std::string channel, Publication publication, PublishDone then) override {
     if (shards_.empty()) return then(stopped());
     ShardThread* thread = shards_[stable_hash(channel) % shards_.size()].get();

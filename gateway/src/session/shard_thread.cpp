@@ -18,7 +18,8 @@ ShardThread::ShardThread(const ShardConfig& config, std::size_t index, Fd listen
       logger_(std::move(logger)),
       registration_(probes.add(probe_)),
       mailbox_(std::make_shared<Mailbox>(loop_)),
-      connections_(loop_, *this, config.limits, config.tls.get(), probe_, logger_, config.clock()),
+      connections_(loop_, *this, config.limits, config.tls, config.proxies.get(), probe_, logger_,
+                   config.clock()),
       sessions_(config, connections_, encoder_, probe_, host()),
       http_(*this, connections_, encoder_, config.limits, probe_, gate()),
       listener_(std::move(listener)),
@@ -112,6 +113,7 @@ void ShardThread::turn() {
   sessions_.tick(connections_.life());
   run_timers();
   if (drain_) drain_some();
+  if (shed_) shed_some();
   sessions_.close_doomed();
   connections_.end_turn();
   probe_.turned();
@@ -132,7 +134,8 @@ std::chrono::microseconds ShardThread::patience() const {
   if (!timers_.empty())
     wait = std::clamp(std::chrono::duration_cast<microseconds>(timers_.begin()->first - now_),
                       microseconds(0), wait);
-  if (drain_) wait = std::min(wait, std::chrono::duration_cast<microseconds>(Connections::kTick));
+  if (drain_ || shed_)
+    wait = std::min(wait, std::chrono::duration_cast<microseconds>(Connections::kTick));
   return wait;
 }
 
@@ -281,7 +284,7 @@ bool ShardThread::alive(std::uint32_t index, std::uint32_t generation) const {
 
 std::string ShardThread::peer(std::uint32_t index, std::uint32_t generation) const {
   Connection* connection = const_cast<ShardThread*>(this)->connections_.find(index, generation);
-  return connection == nullptr ? std::string() : peer_address(connection->fd);
+  return connection == nullptr ? std::string() : connections_.client(*connection);
 }
 
 void ShardThread::list(std::uint32_t after_index, std::size_t limit, SessionPage& page) {
@@ -325,45 +328,6 @@ void ShardThread::answer(const bus::ClusterQuery& query, bus::ClusterAnswer& ans
       answer.subscriptions += sessions_.hub().subscriptions();
       break;
   }
-}
-
-void ShardThread::drain(std::chrono::milliseconds time, std::function<void()> then) {
-  if (listener_.valid()) loop_.remove(listener_.get());
-  listener_.reset();
-  http_.set_draining();
-  auto& table = connections_.table();
-  for (std::uint32_t i = 0; i < table.limit(); ++i)
-    if (table.used(i)) HttpFace::hurry(table.at(i));
-  drain_ = std::make_unique<Drain>(Drain{now_, time, std::move(then), connections_.alive()});
-}
-
-// Connections are visited in the order of their slots, as many of them as the time that has passed
-// is of the whole.
-void ShardThread::drain_some() {
-  Drain& drain = *drain_;
-  auto& table = connections_.table();
-  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(now_ - drain.start);
-  const bool over = passed >= drain.time;
-  const double share =
-      over ? 1.0 : static_cast<double>(passed.count()) / static_cast<double>(drain.time.count());
-  const auto due = static_cast<std::size_t>(share * static_cast<double>(drain.all));
-  if (over) drain.cursor = 0;  // answers that were due meanwhile, and what they leave behind
-  for (; drain.cursor < table.limit() && (over || drain.visited < due); ++drain.cursor) {
-    if (!table.used(drain.cursor)) continue;
-    ++drain.visited;
-    end_gently(table.at(drain.cursor));
-  }
-  if (connections_.alive() > 0 || !drain.then) return;
-  std::exchange(drain.then, nullptr)();
-}
-
-void ShardThread::end_gently(Connection& connection) {
-  const bool idle = connection.state == State::http && connection.outbox.empty() &&
-                    (!connection.http || (connection.http->fresh && !connection.http->answer_due));
-  if (connection.state == State::open)
-    sessions_.close(connection, CloseCode::restarting, "the gateway is stopping");
-  else if (connection.state == State::handshake || idle)
-    connections_.destroy(connection);
 }
 
 void ShardThread::end() {

@@ -15,6 +15,7 @@
 
 #include "session/connections.hpp"
 #include "session/http_face.hpp"
+#include "session/pacer.hpp"
 #include "session/sessions.hpp"
 #include "session/shard.hpp"
 
@@ -68,6 +69,9 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   void answer(const bus::ClusterQuery& query, bus::ClusterAnswer& answer);
   bool disconnect(std::string_view session_id, CloseCode code, std::string_view reason);
   void drain(std::chrono::milliseconds time, std::function<void()> then);
+  /// Closes so many sessions (1012), a share a second.
+  void shed(std::size_t count);
+  void use_tls(std::shared_ptr<TlsContext> tls);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -111,6 +115,7 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   void later(std::chrono::milliseconds after, std::function<void()> task);
   void drain_some();
   void end_gently(Connection& connection);
+  void shed_some();
   HttpFace::Gate gate();
   SessionHost host();
 
@@ -135,14 +140,13 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   bool bus_has_more_ = false;
 
   struct Drain {
-    Clock::time_point start;
-    std::chrono::milliseconds time;
+    Pacer pacer;
     std::function<void()> then;
-    std::size_t all;  ///< connections there were
-    std::size_t visited = 0;
     std::uint32_t cursor = 0;
   };
   std::unique_ptr<Drain> drain_;
+  std::unique_ptr<Pacer> shed_;
+  std::uint32_t shed_cursor_ = 0;
 
   std::thread thread_;
   std::atomic<bool> stopping_{false};

@@ -340,7 +340,8 @@ class ConnectionsClock : public testing::Test, public gateway::ConnectionOwner {
   Limits limits;
   gateway::Loop loop;
   gateway::GatewayProbe probe;
-  gateway::Connections connections{loop, *this, limits, nullptr, probe, runtime::Logger(), begin};
+  gateway::Connections connections{loop, *this, limits, nullptr, nullptr, probe, runtime::Logger(),
+                                   begin};
 };
 
 TEST_F(ConnectionsClock, GoesOnWhereACountOfMillisecondsWraps) {

@@ -49,8 +49,15 @@ struct GatewayConfig {
   std::vector<std::string> allowed_origins;
   /// Exact; empty: loopback names and the listener's own address.
   std::vector<std::string> allowed_hosts;
+  /// Networks of proxies that are believed about whose connection it is: "10.0.0.0/8", "::1".
+  std::vector<std::string> trusted_proxies;
+  /// The one thing that they are believed by: x-forwarded-for, forwarded or proxy-protocol.
+  std::string proxy_header = "x-forwarded-for";
   /// A folder whose files are served at `/`; empty: none.
   std::string web_root;
+  /// Percent of its sessions that are closed a second at most when it drains or sheds; 0: as the
+  /// drain's time asks, and a tenth when it sheds.
+  std::size_t drain_share_max = 0;
   /// PEM files; both or none.
   std::string tls_certificate;
   std::string tls_key;
@@ -136,6 +143,12 @@ class Gateway {
 
   /// Stops accepting and closes all sessions, spread over `time`; `then` once none is left. Once.
   void drain(std::chrono::milliseconds time, std::function<void()> then);
+  /// Closes so many sessions (1012), paced; the clients come back, here or elsewhere. Any thread.
+  void shed(std::size_t sessions);
+  /// Puts the rules, keys and certificate of `fresh` in force, all or (with an error) none of them;
+  /// nothing else of it counts. No session is closed: rules are asked with the next command, a
+  /// channel's log keeps what it began with. Any thread but the gateway's own.
+  Result<void> reload(const GatewayConfig& fresh);
   /// Ends now.
   void stop();
 

@@ -1,7 +1,7 @@
 #pragma once
 // Who may do what: an ordered list of channel rules, first match wins, no match: nobody. A
 // Principal is what a session has shown (names of keys); it is immutable once made. Pure; shared by
-// all shards.
+// all shards. The list can be replaced as a whole while it is used.
 
 #include <chrono>
 #include <cstdint>
@@ -9,8 +9,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "peal/gateway/replaceable.hpp"
 #include "peal/proto/result.hpp"
 
 namespace peal::gateway {
@@ -45,8 +47,11 @@ class ChannelRules {
  public:
   /// Errors name the rule and field: unknown word, key that isn't configured, drop_oldest with
   /// recoverable.
-  static Result<std::shared_ptr<const ChannelRules>> make(std::vector<ChannelRule> rules,
-                                                          std::vector<std::string> key_names);
+  static Result<std::shared_ptr<ChannelRules>> make(std::vector<ChannelRule> rules,
+                                                    std::vector<std::string> key_names);
+  /// From now on what `other` says counts. Any thread.
+  void replace(const ChannelRules& other);
+  /// Valid as long as this lives.
   const ChannelRule* find(std::string_view channel) const;
   /// Empty when allowed; else permission_denied with a sentence that says which rule or that none
   /// matches.
@@ -66,12 +71,14 @@ class ChannelRules {
     Access publish;
     Access presence;
   };
+  using Entries = std::vector<Entry>;
+  explicit ChannelRules(Entries entries) : entries_(std::move(entries)) {}
   static std::optional<Access> parse(std::string_view text);
   const Entry* entry(std::string_view channel) const;
   static std::optional<Error> judge(const Principal& principal, std::string_view channel,
                                     const Entry* entry, const char* verb, Access Entry::*access);
 
-  std::vector<Entry> entries_;
+  Replaceable<Entries> entries_;
 };
 
 }  // namespace peal::gateway
