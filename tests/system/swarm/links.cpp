@@ -221,7 +221,8 @@ void Links::on_end(RequestId id, bool whole) {
   const std::string body = std::exchange(link.in, {});
   if (link.status != 200 && link.status != 0) {
     ended(client);
-    events_.on_refused(client, cli::JsonObject(body));
+    // A proxy whose gateway has gone speaks for itself, and not in JSON.
+    if (body.starts_with('{')) events_.on_refused(client, cli::JsonObject(body));
     return events_.on_cut(client);
   }
   if (link.transport != Transport::poll || !whole || link.status == 0) {

@@ -37,6 +37,7 @@ struct Plan {
   std::uint64_t channels = 50;
   std::uint64_t per_client = 3;
   std::uint64_t returns = 0;  ///< as many there are at least, however slow all is
+  std::uint64_t mixed = 0;    ///< 1: each keeps its transport, by turns
   std::uint64_t seed = 1;
   std::uint64_t drop_one_in = 0;  ///< planted: a message in so many is not written down
   std::chrono::milliseconds stay{2000};
@@ -202,8 +203,9 @@ class Wanderers final : public LinkEvents {
   void come(std::size_t index) {
     Wanderer& one = all_[index];
     const bool first = !knows_positions(one);
-    const Transport transport =
-        first ? transports_.front() : transports_[random_() % transports_.size()];
+    const Transport transport = plan_.mixed != 0 ? transports_[index % transports_.size()]
+                                : first          ? transports_.front()
+                                                 : transports_[random_() % transports_.size()];
     ++counts_.came_over[static_cast<std::size_t>(transport)];
     counts_.returns += first ? 0 : 1;
     one.here = true;
@@ -357,6 +359,7 @@ int main_with(const std::vector<std::string>& words) {
   arguments.option("--channels", "N", plan.channels, "channels there are");
   arguments.option("--per-client", "N", plan.per_client, "channels a client follows");
   arguments.option("--returns", "N", plan.returns, "returns there are at least");
+  arguments.option("--mixed", "1", plan.mixed, "each client keeps its transport, by turns");
   arguments.option("--seed", "N", plan.seed, "of their choices");
   arguments.option("--stay", "TIME", plan.stay, "how long about a client stays");
   arguments.option("--away", "TIME", plan.away, "how long about it is away");
