@@ -1,0 +1,248 @@
+#include "peal/monitor/rules.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "mapping/payload.hpp"
+#include "peal/proto/channel_name.hpp"
+
+namespace peal::monitor {
+namespace {
+
+constexpr std::array kWhats{Change::What::insert, Change::What::update, Change::What::remove,
+                            Change::What::truncate};
+
+std::uint8_t bit_of(Change::What what) {
+  return static_cast<std::uint8_t>(1U << static_cast<unsigned>(what));
+}
+
+Result<std::uint8_t> bits_of(const std::vector<std::string>& names) {
+  std::uint8_t bits = 0;
+  for (const Change::What what : kWhats) {
+    if (names.empty() || std::ranges::find(names, name_of(what)) != names.end())
+      bits |= bit_of(what);
+  }
+  const auto known = [](const std::string& name) {
+    return std::ranges::any_of(kWhats, [&](Change::What what) { return name_of(what) == name; });
+  };
+  if (const auto wrong = std::ranges::find_if_not(names, known); wrong != names.end()) {
+    return fail(ErrorCode::config_invalid,
+                "on: " + *wrong + " is none of insert, update, delete, truncate");
+  }
+  return bits;
+}
+
+void add_once(std::vector<std::string>& names, const std::vector<std::string>& more) {
+  for (const std::string& name : more) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+}
+
+/// What the filter says of a row of which maybe not all is known: better once too often than never.
+bool may_match(const Filter& filter, const std::optional<Row>& row, bool complete) {
+  if (!row) return true;
+  const Truth truth = filter.test(*row);
+  return truth == Truth::yes || (truth == Truth::unknown && !complete);
+}
+
+}  // namespace
+
+Result<Rules> Rules::compile(const std::vector<RuleConfig>& configs) {
+  if (configs.size() > kRulesMax) {
+    return fail(ErrorCode::config_invalid,
+                "rules: more than " + std::to_string(kRulesMax) + " of them");
+  }
+  Rules rules;
+  for (std::size_t i = 0; i < configs.size(); ++i) {
+    auto rule = compile_rule(configs[i]);
+    if (!rule) {
+      return fail(ErrorCode::config_invalid,
+                  "rules: number " + std::to_string(i + 1) + ": " + rule.error().message);
+    }
+    rules.rules_.push_back(std::move(*rule));
+    rules.add_to_index(i);
+  }
+  return rules;
+}
+
+Result<Rules::Rule> Rules::compile_rule(const RuleConfig& config) {
+  Rule rule;
+  if (config.table.empty()) return fail(ErrorCode::config_invalid, "table is missing");
+  if (config.channel.empty()) return fail(ErrorCode::config_invalid, "channel is missing");
+  rule.table =
+      config.table.find('.') == std::string::npos ? "public." + config.table : config.table;
+  auto channel = Template::parse(config.channel, Template::Form::text);
+  if (!channel) return fail(ErrorCode::config_invalid, "channel: " + channel.error().message);
+  rule.channel = std::move(*channel);
+  auto key = Template::parse(config.key, Template::Form::text);
+  if (!key) return fail(ErrorCode::config_invalid, "key: " + key.error().message);
+  rule.key = std::move(*key);
+  auto payload = Template::parse(config.payload, Template::Form::json);
+  if (!payload) return fail(ErrorCode::config_invalid, "payload: " + payload.error().message);
+  rule.payload = std::move(*payload);
+  auto filter = Filter::parse(config.filter);
+  if (!filter) return fail(ErrorCode::config_invalid, "filter: " + filter.error().message);
+  rule.filter = std::move(*filter);
+  auto on = bits_of(config.on);
+  if (!on) return on.error();
+  rule.on = *on;
+  return rule;
+}
+
+void Rules::add_to_index(std::size_t index) {
+  const Rule& rule = rules_[index];
+  Table& table = tables_[rule.table];
+  const auto equalities = rule.filter.equalities();
+  if (equalities.empty()) {
+    table.unindexed.push_back(index);
+    return;
+  }
+  // One is enough, since all of them must hold.
+  const auto& best = *std::ranges::min_element(
+      equalities, {}, [](const Equality& equality) { return equality.values.size(); });
+  for (const std::string& value : best.values) {
+    auto& found = table.by_value[best.column][value];
+    if (found.empty() || found.back() != index) found.push_back(index);
+  }
+}
+
+/// In the rules' order, each once: the order is part of what is published.
+std::vector<std::size_t> Rules::candidates(const Table& table, const Change& change) const {
+  std::vector<std::size_t> found = table.unindexed;
+  bool sorted = true;
+  const auto add = [&](const std::vector<std::size_t>& more) {
+    found.insert(found.end(), more.begin(), more.end());
+    sorted = false;
+  };
+  for (const auto& [column, by_value] : table.by_value) {
+    const bool unclear = change.what == Change::What::truncate || !change.old_missing.empty();
+    if (unclear) {
+      for (const auto& [value, rules] : by_value)
+        add(rules);
+      continue;
+    }
+    for (const auto* row : {&change.old_row, &change.new_row}) {
+      const Column* value = *row ? (*row)->find(column) : nullptr;
+      if (value == nullptr || value->unchanged) continue;
+      if (const auto at = by_value.find(index_text(value->json)); at != by_value.end())
+        add(at->second);
+    }
+  }
+  if (!sorted) {
+    std::ranges::sort(found);
+    const auto rest = std::ranges::unique(found);
+    found.erase(rest.begin(), rest.end());
+  }
+  return found;
+}
+
+void Rules::map(const Change& change, std::vector<Ring>& rings, const OnUnmapped& unmapped) {
+  const auto table = tables_.find(change.schema + "." + change.table);
+  if (table == tables_.end()) return;
+  for (const std::size_t index : candidates(table->second, change)) {
+    const Rule& rule = rules_[index];
+    if ((rule.on & bit_of(change.what)) == 0) continue;
+    const auto done = change.what == Change::What::truncate ? truncate(rule, change, rings)
+                                                            : apply(rule, change, rings);
+    if (!done && unmapped) unmapped(index, done.error());
+  }
+}
+
+Result<void> Rules::truncate(const Rule& rule, const Change& change, std::vector<Ring>& rings) {
+  if (rule.channel.needs_row()) {
+    return fail(ErrorCode::channel_name_invalid,
+                "the table was truncated, and the rule's channel is of single rows");
+  }
+  const Scope scope{change, nullptr, Event::truncate};
+  auto channel = rule.channel.fill(scope, reader_);
+  if (!channel) return channel.error();
+  Ring made;
+  made.channel = std::move(*channel);
+  made.payload = change_json(change, Event::truncate);
+  made.anew = !rule.key.empty();
+  rings.push_back(std::move(made));
+  return {};
+}
+
+Result<void> Rules::apply(const Rule& rule, const Change& change, std::vector<Ring>& rings) {
+  const bool complete = change.old_missing.empty();
+  const bool is_new = change.new_row && rule.filter.test(*change.new_row) == Truth::yes;
+  const bool was_old =
+      change.what != Change::What::insert && may_match(rule.filter, change.old_row, complete);
+  if (!is_new && !was_old) return {};
+  // Without any old row the new one stands for it: the channel and the key are taken from it.
+  const Row* old_row = change.old_row ? &*change.old_row : nullptr;
+  if (old_row == nullptr && change.new_row) old_row = &*change.new_row;
+  if (!is_new) {
+    if (old_row == nullptr) return {};
+    const Event event = change.what == Change::What::remove ? Event::remove : Event::leave;
+    const auto side = side_of(rule, change, *old_row, event);
+    return side ? ring(rule, change, *side, event, rings) : Result<void>(side.error());
+  }
+  Event event = change.what == Change::What::insert ? Event::insert
+                : was_old                           ? Event::update
+                                                    : Event::enter;
+  const auto to = side_of(rule, change, *change.new_row, event);
+  if (event == Event::update && change.old_row && complete) {
+    const auto from = side_of(rule, change, *change.old_row, Event::leave);
+    const bool moved = from && (!to || from->channel != to->channel || from->key != to->key);
+    if (moved) {
+      if (auto left = ring(rule, change, *from, Event::leave, rings); !left) return left;
+    }
+    if (moved || !from) event = Event::enter;
+  }
+  return to ? ring(rule, change, *to, event, rings) : Result<void>(to.error());
+}
+
+Result<Rules::Side> Rules::side_of(const Rule& rule, const Change& change, const Row& row,
+                                   Event event) {
+  const Scope scope{change, &row, event};
+  auto channel = rule.channel.fill(scope, reader_);
+  if (!channel) return channel.error();
+  if (!ChannelName::valid(*channel)) {
+    return fail(ErrorCode::channel_name_invalid,
+                "the channel is no name: 1 to 255 bytes without control characters");
+  }
+  auto key = rule.key.fill(scope, reader_);
+  if (!key) return key.error();
+  return Side{&row, std::move(*channel), std::move(*key)};
+}
+
+Result<void> Rules::ring(const Rule& rule, const Change& change, const Side& side, Event event,
+                         std::vector<Ring>& rings) {
+  Ring made;
+  if (rule.payload.empty()) {
+    made.payload = change_json(change, event);
+  } else {
+    auto payload = rule.payload.fill({change, side.row, event}, reader_);
+    if (!payload) return payload.error();
+    made.payload = std::move(*payload);
+  }
+  made.channel = side.channel;
+  made.key = side.key;
+  made.deletion = !side.key.empty() && (event == Event::remove || event == Event::leave);
+  rings.push_back(std::move(made));
+  return {};
+}
+
+std::map<std::string, std::vector<std::string>> Rules::tables() const {
+  std::map<std::string, std::vector<std::string>> found;
+  for (const Rule& rule : rules_) {
+    auto& columns = found[rule.table];
+    add_once(columns, rule.channel.columns());
+    add_once(columns, rule.key.columns());
+    add_once(columns, rule.payload.columns());
+    add_once(columns, rule.filter.columns());
+  }
+  return found;
+}
+
+std::vector<std::string> Rules::wanting_old_rows() const {
+  std::vector<std::string> found;
+  for (const Rule& rule : rules_) {
+    if (!rule.filter.everything() || rule.channel.needs_row()) add_once(found, {rule.table});
+  }
+  return found;
+}
+
+}  // namespace peal::monitor
