@@ -351,7 +351,7 @@ def test_a_wrong_command_line_is_explained(words, says):
 
 
 @pytest.mark.parametrize("verb", ["publish", "subscribe", "stats", "channels", "sessions", "count", "disconnect", "drain", "rebalance",
-                                  "log-level", "keygen", "bench"])
+                                  "log-level", "monitor", "keygen", "bench"])
 def test_every_verb_has_help_with_an_example(verb):
     ran = peal(verb, "--help")
     assert ran.code == DONE and ran.err == ""

@@ -13,6 +13,7 @@ find_package(prometheus-cpp REQUIRED)  # 1.0 or newer; Debian's package states n
 find_package(OpenSSL 3.0 REQUIRED)
 pkg_check_modules(RocksDB REQUIRED IMPORTED_TARGET rocksdb>=7.8)
 pkg_check_modules(Hiredis REQUIRED IMPORTED_TARGET hiredis>=0.14)
+pkg_check_modules(Libpq REQUIRED IMPORTED_TARGET libpq>=14)
 if(PEAL_TESTS)
   find_package(GTest 1.12 REQUIRED)
 endif()

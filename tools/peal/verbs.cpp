@@ -26,6 +26,7 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
   verbs.push_back(make_drain());
   verbs.push_back(make_rebalance());
   verbs.push_back(make_log_level());
+  verbs.push_back(make_monitor());
   verbs.push_back(make_keygen());
   verbs.push_back(make_bench());
   return verbs;

@@ -39,6 +39,7 @@ std::unique_ptr<Verb> make_disconnect();
 std::unique_ptr<Verb> make_drain();
 std::unique_ptr<Verb> make_rebalance();
 std::unique_ptr<Verb> make_log_level();
+std::unique_ptr<Verb> make_monitor();
 std::unique_ptr<Verb> make_keygen();
 std::unique_ptr<Verb> make_bench();
 

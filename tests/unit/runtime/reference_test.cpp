@@ -12,6 +12,7 @@
 #include "peal/proto/close_code.hpp"
 #include "peal/proto/error_code.hpp"
 #include "peal/runtime/config.hpp"
+#include "postgres/monitor_config.hpp"
 #include "server/app_config.hpp"
 #include "server/broker_config.hpp"
 
@@ -102,6 +103,9 @@ TEST(ReferenceTest, ConfigIsAsDocumented) {
   gateway::AppConfig gateway;
   ConfigSchema gateway_schema;
   gateway::describe(gateway_schema, gateway);
+  monitor::MonitorConfig monitor;
+  ConfigSchema monitor_schema;
+  monitor::describe(monitor_schema, monitor);
   std::string text =
       std::string(kGenerated) +
       "# Configuration\n\n"
@@ -113,7 +117,8 @@ TEST(ReferenceTest, ConfigIsAsDocumented) {
       "tells all mistakes, `--print-config` the outcome with secrets masked, `--help` every flag.\n"
       "The section `[limits]` is in [limits.md](limits.md).\n";
   for (const auto& [name, schema] :
-       {std::pair{"peal-gateway", &gateway_schema}, std::pair{"peal-broker", &broker_schema}}) {
+       {std::pair{"peal-gateway", &gateway_schema}, std::pair{"peal-broker", &broker_schema},
+        std::pair{"peal-monitor-postgres", &monitor_schema}}) {
     text += "\n## " + std::string(name) + "\n\n| key | default | meaning |\n|---|---|---|\n" +
             without_limits(schema->markdown());
   }

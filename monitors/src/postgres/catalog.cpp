@@ -1,0 +1,59 @@
+#include "postgres/catalog.hpp"
+
+#include <algorithm>
+
+#include "postgres/table_name.hpp"
+
+namespace peal::monitor {
+namespace {
+
+std::vector<std::string> column_of(const Answer& answer) {
+  std::vector<std::string> texts;
+  for (std::size_t row = 0; row < answer.rows(); ++row)
+    texts.push_back(answer.text(row, 0));
+  return texts;
+}
+
+}  // namespace
+
+Result<void> check_tables(Connection& connection,
+                          const std::map<std::string, std::vector<std::string>>& tables) {
+  auto there = connection.ask(
+      "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on "
+      "n.oid = c.relnamespace where c.relkind in ('r', 'p') and n.nspname <> 'information_schema' "
+      "and n.nspname not like 'pg\\_%'");
+  if (!there) return there.error();
+  const auto names = column_of(*there);
+  for (const auto& [table, wanted] : tables) {
+    if (std::ranges::find(names, table) == names.end()) {
+      return fail(ErrorCode::config_invalid,
+                  "there is no table " + table + did_you_mean(table, names));
+    }
+    const TableName name = table_name(table);
+    auto have = connection.ask(
+        "select a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid join "
+        "pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = $2 and "
+        "a.attnum > 0 and not a.attisdropped",
+        {name.schema, name.table});
+    if (!have) return have.error();
+    const auto columns = column_of(*have);
+    for (const std::string& column : wanted) {
+      if (std::ranges::find(columns, column) == columns.end()) {
+        return fail(ErrorCode::config_invalid, "the table " + table + " has no column " + column +
+                                                   did_you_mean(column, columns));
+      }
+    }
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> captured_tables(Connection& connection) {
+  auto answer = connection.ask(
+      "select n.nspname || '.' || c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid "
+      "join pg_namespace n on n.oid = c.relnamespace where t.tgname = 'peal_capture' and "
+      "t.tgparentid = 0 order by 1");
+  if (!answer) return answer.error();
+  return column_of(*answer);
+}
+
+}  // namespace peal::monitor

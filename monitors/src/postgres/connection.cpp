@@ -1,0 +1,166 @@
+#include "postgres/connection.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace peal::monitor {
+namespace {
+
+std::string one_line(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
+    text.pop_back();
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
+/// Whether asking again later may help.
+bool is_temporary(std::string_view sqlstate) {
+  // Connections, resources, an operator's shutdown, conflicts and deadlocks, time-outs.
+  static constexpr std::string_view kClasses[] = {"08", "53", "57", "58", "40", "55", "XX"};
+  return sqlstate.empty() || std::ranges::any_of(kClasses, [&](std::string_view each) {
+           return sqlstate.starts_with(each);
+         });
+}
+
+Error error_of(const PGresult* result) {
+  const auto field = [&](int which) {
+    const char* text = PQresultErrorField(result, which);
+    return std::string(text != nullptr ? text : "");
+  };
+  const std::string sqlstate = field(PG_DIAG_SQLSTATE);
+  std::string message = one_line(field(PG_DIAG_MESSAGE_PRIMARY));
+  if (message.empty()) message = one_line(PQresultErrorMessage(result));
+  if (const std::string hint = one_line(field(PG_DIAG_MESSAGE_HINT)); !hint.empty())
+    message += " (" + hint + ")";
+  if (sqlstate == "42501") message += "; grant it by: peal monitor postgres install --monitor ROLE";
+  return fail(is_temporary(sqlstate) ? ErrorCode::storage_unavailable : ErrorCode::config_invalid,
+              "Postgres: " + message);
+}
+
+}  // namespace
+
+Cell Answer::at(std::size_t row, int column) const {
+  const int number = static_cast<int>(row);
+  if (PQgetisnull(result_.get(), number, column) != 0) return std::nullopt;
+  return std::string(PQgetvalue(result_.get(), number, column),
+                     static_cast<std::size_t>(PQgetlength(result_.get(), number, column)));
+}
+
+std::uint64_t Answer::number(std::size_t row, int column) const {
+  const std::string digits = text(row, column);
+  std::uint64_t value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
+Result<Connection> Connection::open(const std::string& dsn, const std::string& application,
+                                    WaitFor wait_for) {
+  // Later keywords win over earlier ones; a dead peer is noticed within seconds.
+  const char* const keywords[] = {
+      "dbname",           "fallback_application_name", "connect_timeout",
+      "keepalives_idle",  "keepalives_interval",       "keepalives_count",
+      "tcp_user_timeout", "client_encoding",           nullptr};
+  const char* const values[] = {
+      dsn.c_str(), application.c_str(), "10", "5", "2", "3", "15000", "UTF8", nullptr};
+  Connection made(PQconnectStartParams(keywords, values, 1), std::move(wait_for));
+  PGconn* const connection = made.connection_.get();
+  PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+  while (connection != nullptr && PQstatus(connection) != CONNECTION_BAD &&
+         status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
+    if (auto waited = made.wait(status == PGRES_POLLING_READING ? POLLIN : POLLOUT); !waited)
+      return waited.error();
+    status = PQconnectPoll(connection);
+  }
+  if (PQstatus(connection) != CONNECTION_OK) return made.lost();
+  if (PQserverVersion(connection) < 140'000) {
+    return fail(ErrorCode::config_invalid, "Postgres: version 14 or newer is needed");
+  }
+  PQsetnonblocking(connection, 1);
+  PQsetNoticeProcessor(
+      connection, [](void*, const char*) {}, nullptr);
+  return made;
+}
+
+Error Connection::lost() const {
+  return fail(ErrorCode::storage_unavailable,
+              "Postgres: " + one_line(PQerrorMessage(connection_.get())));
+}
+
+Result<void> Connection::wait(short events) {
+  if (fd() < 0) return lost();
+  if (!wait_for_(fd(), events)) return fail(ErrorCode::draining, "stopping");
+  return {};
+}
+
+bool wait_patiently(int fd, short events) {
+  pollfd one{fd, events, 0};
+  ::poll(&one, 1, 10'000);
+  return true;
+}
+
+Result<Answer> Connection::ask(const char* sql, const std::vector<Cell>& parameters) {
+  std::vector<const char*> values;
+  for (const Cell& cell : parameters)
+    values.push_back(cell ? cell->c_str() : nullptr);
+  if (PQsendQueryParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
+                        values.data(), nullptr, nullptr, 0) == 0)
+    return lost();
+  return finish();
+}
+
+Result<void> Connection::run(const std::string& sql) {
+  if (PQsendQuery(connection_.get(), sql.c_str()) == 0) return lost();
+  auto answer = finish();
+  if (!answer) return answer.error();
+  return {};
+}
+
+Result<Answer> Connection::finish() {
+  PGconn* const connection = connection_.get();
+  for (int left = PQflush(connection); left != 0; left = PQflush(connection)) {
+    if (left < 0) return lost();
+    if (auto waited = wait(POLLIN | POLLOUT); !waited) return waited.error();
+    if (PQconsumeInput(connection) == 0) return lost();
+  }
+  std::optional<Answer> last;
+  std::optional<Error> wrong;
+  while (true) {
+    while (PQisBusy(connection) != 0) {
+      if (auto waited = wait(POLLIN); !waited) return waited.error();
+      if (PQconsumeInput(connection) == 0) return lost();
+    }
+    PGresult* const result = PQgetResult(connection);
+    if (result == nullptr) break;
+    const ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !wrong) wrong = error_of(result);
+    last.emplace(result);
+  }
+  if (PQstatus(connection) != CONNECTION_OK && !wrong) return lost();
+  if (wrong) return *wrong;
+  if (!last) return lost();
+  return std::move(*last);
+}
+
+Result<std::vector<std::string>> Connection::notified() {
+  if (PQconsumeInput(connection_.get()) == 0) return lost();
+  std::vector<std::string> names;
+  while (PGnotify* const notify = PQnotifies(connection_.get())) {
+    if (std::ranges::find(names, notify->relname) == names.end())
+      names.emplace_back(notify->relname);
+    PQfreemem(notify);
+  }
+  if (PQstatus(connection_.get()) != CONNECTION_OK) return lost();
+  return names;
+}
+
+std::string Connection::quoted(std::string_view identifier) const {
+  char* const text = PQescapeIdentifier(connection_.get(), identifier.data(), identifier.size());
+  if (text == nullptr) return {};
+  std::string out = text;
+  PQfreemem(text);
+  return out;
+}
+
+}  // namespace peal::monitor

@@ -1,0 +1,67 @@
+#pragma once
+// The door to libpq: one connection of one thread. While it waits for an answer its owner does what
+// else there is to do, and may give up. What breaks the connection is a
+// temporary error; what no reconnect helps against is config_invalid and says what to do. A
+// password is in no error.
+
+#include <libpq-fe.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "peal/proto/result.hpp"
+
+namespace peal::monitor {
+
+using Cell = std::optional<std::string>;  ///< none: NULL
+
+/// What a query answered.
+class Answer {
+ public:
+  explicit Answer(PGresult* result) : result_(result, PQclear) {}
+  std::size_t rows() const { return static_cast<std::size_t>(PQntuples(result_.get())); }
+  Cell at(std::size_t row, int column) const;
+  /// "" for NULL.
+  std::string text(std::size_t row, int column) const { return at(row, column).value_or(""); }
+  std::uint64_t number(std::size_t row, int column) const;
+  bool is_true(std::size_t row, int column) const { return text(row, column) == "t"; }
+
+ private:
+  std::unique_ptr<PGresult, decltype(&PQclear)> result_;
+};
+
+/// Until `fd` is ready for these events of poll(2), or a moment has passed; false: give up.
+using WaitFor = std::function<bool(int fd, short events)>;
+bool wait_patiently(int fd, short events);
+
+class Connection {
+ public:
+  /// `dsn` as libpq takes it (URI or key = value).
+  static Result<Connection> open(const std::string& dsn, const std::string& application,
+                                 WaitFor wait_for = wait_patiently);
+
+  /// One statement with parameters $1, $2, …; text in, text out.
+  Result<Answer> ask(const char* sql, const std::vector<Cell>& parameters = {});
+  /// Several statements, one transaction.
+  Result<void> run(const std::string& sql);
+  /// Takes in what came; the names of channels that were notified, each once.
+  Result<std::vector<std::string>> notified();
+  int fd() const { return PQsocket(connection_.get()); }
+  std::string quoted(std::string_view identifier) const;
+
+ private:
+  Connection(PGconn* connection, WaitFor wait_for)
+      : connection_(connection, PQfinish), wait_for_(std::move(wait_for)) {}
+  Result<void> wait(short events);
+  Result<Answer> finish();
+  Error lost() const;
+
+  std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
+  WaitFor wait_for_;
+};
+
+}  // namespace peal::monitor

@@ -1,0 +1,62 @@
+#include "postgres/monitor_config.hpp"
+
+namespace peal::monitor {
+
+void describe(runtime::ConfigSchema& schema, MonitorConfig& config) {
+  if (config.process.internal_listen.empty()) config.process.internal_listen = "127.0.0.1:8424";
+  if (config.bus.connect.empty()) config.bus.connect = {"tcp://127.0.0.1:8422"};
+  runtime::describe(schema, config.process);
+  schema.field("postgres.dsn", config.dsn,
+               "the database, as libpq takes it: postgresql://… or host=… dbname=…; what is left "
+               "out comes from PGHOST and the like",
+               runtime::ConfigSchema::Visibility::secret);
+  schema.field("postgres.batch_changes_max", config.batch_changes_max,
+               "changes that are taken at once");
+  schema.field("postgres.batch_bytes_max", config.batch_bytes_max,
+               "bytes of a batch after which it takes no further change");
+  schema.field("postgres.waiting_warn", config.waiting_warn,
+               "changes that wait in the database: above, it is said in the log once a minute");
+  schema.field("bus.connect", config.bus.connect, "the broker's endpoint");
+  schema.field("bus.cluster", config.bus.cluster, "name of the cluster; both sides must agree");
+  schema.field("bus.under_way_bytes_max", config.under_way_bytes_max,
+               "bytes that are published and not acknowledged; at most these wait in memory");
+  schema.field("dry_run", config.dry_run,
+               "print what would be published of the changes that wait, and end; takes nothing");
+  runtime::describe(schema, config.control);
+  runtime::describe(schema, config.limits);
+  schema.array(
+      "rules",
+      [&config](runtime::ConfigSchema& entry) {
+        RuleConfig& rule = config.rules.emplace_back();
+        entry.field("table", rule.table, "whose changes: schema.table; without a schema: public");
+        entry.field("channel", rule.channel,
+                    "where they ring: a text with {column}, {new.column}, {old.column}, {table}");
+        entry.field("key", rule.key,
+                    "the publication's key, likewise: the channel is then keyed state");
+        entry.field("payload", rule.payload,
+                    "JSON with placeholders; empty: event, table, the old and the new row");
+        entry.field("filter", rule.filter,
+                    "a condition on the row's columns, as in WHERE: rows enter and leave it");
+        entry.field("on", rule.on, "of insert, update, delete, truncate; empty: all");
+      },
+      "which changes of tables ring where");
+}
+
+Result<void> complete(MonitorConfig& config) {
+  if (auto done = runtime::complete(config.process); !done) return done;
+  if (auto good = runtime::validate(config.limits); !good) return good;
+  if (auto done = runtime::complete(config.control.curve); !done) return done;
+  config.bus.node = config.process.name;
+  config.bus.curve = config.control.curve;
+  config.bus.insecure = config.control.insecure;
+  if (config.batch_changes_max == 0 || config.batch_bytes_max == 0 ||
+      config.under_way_bytes_max == 0) {
+    return fail(ErrorCode::config_invalid,
+                "postgres.batch_changes_max, postgres.batch_bytes_max and bus.under_way_bytes_max "
+                "are above 0");
+  }
+  if (auto rules = Rules::compile(config.rule_list()); !rules) return rules.error();
+  return {};
+}
+
+}  // namespace peal::monitor

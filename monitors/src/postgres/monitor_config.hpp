@@ -1,0 +1,42 @@
+#pragma once
+// Everything peal-monitor-postgres can be told. `describe` binds it to keys; `complete` is what no
+// single key can say.
+
+#include <deque>
+#include <string>
+
+#include "peal/bus/zmq_bus.hpp"
+#include "peal/monitor/rules.hpp"
+#include "peal/runtime/config.hpp"
+#include "peal/runtime/control.hpp"
+#include "peal/runtime/process.hpp"
+
+namespace peal::monitor {
+
+struct MonitorConfig {
+  runtime::ProcessConfig process;
+  runtime::ControlConfig control;
+  Limits limits;
+  /// The broker that it publishes to.
+  bus::ZmqBusConfig bus;
+  /// How it reaches the database, as libpq takes it; what is left out is libpq's default.
+  std::string dsn;
+  /// Changes that are taken at once, and the bytes after which no further one is.
+  std::size_t batch_changes_max = 1000;
+  std::size_t batch_bytes_max = 8 * 1024 * 1024;
+  /// Bytes that are published and not yet acknowledged.
+  std::size_t under_way_bytes_max = 4 * 1024 * 1024;
+  /// Changes that wait at the source: above, it is said in the log.
+  std::size_t waiting_warn = 100'000;
+  bool dry_run = false;
+  /// A deque, since the schema points at the fields.
+  std::deque<RuleConfig> rules;
+
+  std::vector<RuleConfig> rule_list() const { return {rules.begin(), rules.end()}; }
+};
+
+void describe(runtime::ConfigSchema& schema, MonitorConfig& config);
+/// Completes and checks; the error names the key.
+Result<void> complete(MonitorConfig& config);
+
+}  // namespace peal::monitor

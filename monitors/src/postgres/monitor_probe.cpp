@@ -1,0 +1,37 @@
+#include "postgres/monitor_probe.hpp"
+
+namespace peal::monitor {
+
+void MonitorProbe::collect(runtime::MetricSink& sink) const {
+  const auto value = [](const runtime::Counter& counter) {
+    return static_cast<double>(counter.value());
+  };
+  sink.counter("peal_monitor_changes_total", "Changes taken from the source", value(changes_));
+  sink.counter("peal_monitor_publications_total", "Publications that were appended or delivered",
+               value(published_));
+  sink.counter("peal_monitor_duplicates_total",
+               "Publications that were there already, from before a crash or a lost link",
+               value(duplicates_));
+  sink.counter("peal_monitor_retries_total", "Publishes that ended otherwise and were repeated",
+               value(retries_));
+  sink.counter("peal_monitor_unmapped_total",
+               "Times a rule matched a change and had no channel for it", value(unmapped_));
+  sink.counter("peal_monitor_rejected_total", "Changes that can never be published",
+               value(rejected_));
+  sink.counter("peal_monitor_renumbered_total",
+               "Times the source had gone back behind numbers it had given out",
+               value(renumbered_));
+  sink.counter("peal_monitor_connections_lost_total", "Connections to the source that ended",
+               value(lost_));
+  sink.gauge("peal_monitor_connected", "1 while the source is reached", value(connected_));
+  sink.gauge("peal_monitor_linked", "1 while the broker is reached", value(linked_));
+  sink.gauge("peal_monitor_active", "1 while this instance takes changes; a standby has 0",
+             value(active_));
+  sink.gauge("peal_monitor_lag_changes", "Changes that wait in the source", value(lag_changes_));
+  sink.gauge("peal_monitor_lag_bytes", "Bytes that wait in the source", value(lag_bytes_));
+  sink.gauge("peal_monitor_lag_seconds", "Age of the oldest change that waits",
+             value(lag_ms_) / 1000.0);
+  sink.gauge("peal_monitor_rejected_rows", "Rows in peal.rejected", value(rejected_rows_));
+}
+
+}  // namespace peal::monitor

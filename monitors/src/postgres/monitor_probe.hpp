@@ -1,0 +1,45 @@
+#pragma once
+// What a monitor counts. Past-tense events, written by the monitor's thread; collect() from any
+// thread.
+
+#include "peal/monitor/publisher.hpp"
+#include "peal/runtime/probe.hpp"
+
+namespace peal::monitor {
+
+class MonitorProbe final : public runtime::Probe {
+ public:
+  void took(std::size_t changes) { changes_.add(changes); }
+  void rang_nowhere() { unmapped_.add(); }
+  void rejected() { rejected_.add(); }
+  void met_used_numbers() { renumbered_.add(); }
+  void connected(bool is) { connected_.set(is ? 1 : 0); }
+  void linked(bool is) { linked_.set(is ? 1 : 0); }
+  void active(bool is) {
+    if (is) sessions_.add();
+    active_.set(is ? 1 : 0);
+  }
+  std::uint64_t sessions() const { return sessions_.value(); }
+  void connection_lost() { lost_.add(); }
+  void lag_measured(std::uint64_t changes, std::uint64_t bytes, std::uint64_t ms,
+                    std::uint64_t rejected_rows) {
+    lag_changes_.set(changes);
+    lag_bytes_.set(bytes);
+    lag_ms_.set(ms);
+    rejected_rows_.set(rejected_rows);
+  }
+  void published(const Publisher::Counts& counts) {
+    published_.set(counts.published);
+    duplicates_.set(counts.duplicates);
+    retries_.set(counts.retries);
+  }
+
+  void collect(runtime::MetricSink& sink) const override;
+
+ private:
+  runtime::Counter changes_, unmapped_, rejected_, renumbered_, lost_, sessions_;
+  runtime::Counter published_, duplicates_, retries_;
+  runtime::Counter connected_, linked_, active_, lag_changes_, lag_bytes_, lag_ms_, rejected_rows_;
+};
+
+}  // namespace peal::monitor

@@ -1,0 +1,225 @@
+#include "postgres/outbox_reader.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+
+namespace peal::monitor {
+namespace {
+
+using std::chrono::seconds;
+using Clock = std::chrono::steady_clock;
+
+/// NOTIFY wakes it; this is for one that got lost with a connection of somebody else's.
+constexpr seconds kSleepMax{10};
+constexpr seconds kMeasureEvery{5};
+constexpr seconds kSayEvery{60};
+constexpr std::size_t kLagCountMax = 1'000'000;
+/// Publications of one change and channel: more than two for each rule there can't be.
+constexpr std::uint64_t kRingsBits = 12;
+static_assert(2 * kRulesMax < (1U << kRingsBits));
+
+/// What is published of a row, in the same order each time.
+std::vector<Ring> rings_of(const OutboxRow& row, Rules& rules, const Rules::OnUnmapped& unmapped) {
+  std::vector<Ring> rings;
+  if (row.change) {
+    rules.map(*row.change, rings, unmapped);
+  } else {
+    rings.push_back({row.channel, row.key, row.payload, row.deletion, false});
+  }
+  return rings;
+}
+
+}  // namespace
+
+OutboxReader::OutboxReader(const MonitorConfig& config, Rules rules, Waiter& waiter,
+                           const runtime::Logger& logger, MonitorProbe& probe)
+    : config_(config),
+      rules_(std::move(rules)),
+      waiter_(waiter),
+      logger_(logger.with("outbox")),
+      probe_(probe) {}
+
+Error OutboxReader::session() {
+  auto connection =
+      Connection::open(config_.dsn, config_.process.name, [this](int fd, short events) {
+        waiter_.wait(fd, events, Clock::now() + seconds(1));
+        return !waiter_.hurried();
+      });
+  if (!connection) return connection.error();
+  probe_.connected(true);
+  Outbox outbox(*connection);
+  auto ended = Outbox::check(*connection, rules_.tables());
+  if (ended) ended = become_active(outbox);
+  if (ended) ended = connection->run("listen peal_outbox");
+  if (ended) ended = pump(*connection, outbox);
+  probe_.active(false);
+  probe_.connected(false);
+  state_ = "connecting";
+  return ended ? fail(ErrorCode::draining, "stopping") : ended.error();
+}
+
+/// The lock lives as long as the connection. Whoever lost it without knowing can still publish what
+/// it has taken, but no more: that needs the connection too, and whoever has the lock now says the
+/// same again under the same numbers.
+Result<void> OutboxReader::become_active(Outbox& outbox) {
+  auto locked = outbox.try_lock();
+  if (!locked) return locked.error();
+  if (!*locked) {
+    state_ = "standby";
+    logger_.info("another monitor takes from this outbox; standing by");
+    if (auto waited = outbox.lock(); !waited) return waited;
+  }
+  const auto claim = outbox.claim();
+  if (!claim) return claim.error();
+  claim_ = *claim;
+  publisher_->rename(claim_.source);
+  state_ = "active";
+  probe_.active(true);
+  logger_.info("active", {{"source", claim_.source}, {"generation", claim_.generation}});
+  return {};
+}
+
+Result<void> OutboxReader::pump(Connection& connection, Outbox& outbox) {
+  std::optional<std::uint64_t> done;
+  while (!waiter_.stopping()) {
+    auto batch = outbox.take(done, refused_, config_.batch_changes_max, config_.batch_bytes_max);
+    if (!batch) return batch.error();
+    refused_.clear();
+    done.reset();
+    if (auto measured = measure(outbox); !measured) return measured;
+    if (batch->rows.empty()) {
+      if (auto slept = sleep(connection); !slept) return slept;
+      continue;
+    }
+    probe_.took(batch->rows.size());
+    if (auto delivered = deliver(outbox, *batch); !delivered) return delivered;
+    if (publisher_->pending() != 0) return {};  // the end came first; the batch is taken again
+    done = batch->rows.front().number;
+  }
+  if (!done) return {};
+  auto last = outbox.take(done, refused_, 0, 0);
+  return last ? Result<void>() : Result<void>(last.error());
+}
+
+Result<void> OutboxReader::deliver(Outbox& outbox, OutboxBatch& batch) {
+  met_.reset();
+  publish(batch);
+  wait_published(outbox);
+  while (met_ && batch.fresh && publisher_->pending() == 0) {
+    // Nobody can have used these numbers, and somebody has: the database has gone back.
+    probe_.met_used_numbers();
+    logger_.warn("the database has gone back behind numbers it had given out: a new generation",
+                 {{"generation", claim_.generation}, {"met", *met_}});
+    const auto claim = outbox.claim(met_);
+    if (!claim) return claim.error();
+    claim_ = *claim;
+    met_.reset();
+    publish(batch);
+    wait_published(outbox);
+  }
+  return {};
+}
+
+void OutboxReader::publish(const OutboxBatch& batch) {
+  ids_.clear();
+  const auto unmapped = [&](std::size_t rule, const Error& why) {
+    probe_.rang_nowhere();
+    if (Clock::now() - unmapped_said_ < kSayEvery) return;
+    unmapped_said_ = Clock::now();
+    logger_.warn("a change has no channel", {{"rule", rule + 1}, {"reason", why.message}});
+  };
+  for (const OutboxRow& row : batch.rows) {
+    ids_.push_back(row.id);
+    std::uint64_t count = 0;
+    for (Ring& ring : rings_of(row, rules_, unmapped)) {
+      Outgoing outgoing;
+      outgoing.ticket = ids_.size() - 1;
+      outgoing.channel = std::move(ring.channel);
+      outgoing.key = std::move(ring.key);
+      outgoing.payload = std::move(ring.payload);
+      outgoing.deletion = ring.deletion;
+      outgoing.anew = ring.anew;
+      outgoing.sequence = {claim_.generation, row.number << kRingsBits | count++};
+      publisher_->publish(std::move(outgoing));
+    }
+  }
+}
+
+void OutboxReader::wait_published(Outbox& outbox) {
+  while (publisher_->pending() != 0) {
+    waiter_.send();
+    if (publisher_->pending() == 0) break;
+    if (waiter_.hurried() || (waiter_.stopping() && !publisher_->linked())) return;
+    const auto soon = Clock::now() + seconds(1);
+    waiter_.wait(-1, 0, std::min(soon, publisher_->next().value_or(soon)));
+    // What can't be measured now is found by the next take.
+    if (!publisher_->linked()) (void)measure(outbox);
+  }
+  probe_.published(publisher_->counts());
+}
+
+void OutboxReader::on_done(const Done& done) {
+  if (done.met && (!met_ || done.met->major > *met_)) met_ = done.met->major;
+  if (!done.error) return;
+  probe_.rejected();
+  refused_[ids_[done.ticket]] =
+      std::string(info(done.error->code).name) + ": " + done.error->message;
+  logger_.error("a change can't be published; it is in peal.rejected now",
+                {{"id", ids_[done.ticket]}, {"reason", done.error->message}});
+}
+
+/// Listening began before the first take, so nothing that is committed meanwhile is slept over.
+Result<void> OutboxReader::sleep(Connection& connection) {
+  const auto until = Clock::now() + kSleepMax;
+  while (!waiter_.stopping() && Clock::now() < until) {
+    const auto names = connection.notified();
+    if (!names) return names.error();
+    if (!names->empty()) return {};
+    waiter_.wait(connection.fd(), POLLIN, until);
+  }
+  return {};
+}
+
+Result<void> OutboxReader::measure(Outbox& outbox) {
+  const auto now = Clock::now();
+  if (now - measured_ < kMeasureEvery) return {};
+  measured_ = now;
+  const auto lag = outbox.lag(kLagCountMax);
+  if (!lag) return lag.error();
+  probe_.lag_measured(lag->changes, lag->bytes, lag->oldest_ms, lag->rejected);
+  if (lag->changes > config_.waiting_warn && now - warned_ >= kSayEvery) {
+    warned_ = now;
+    logger_.warn("many changes wait in the database",
+                 {{"changes", lag->changes}, {"bytes", lag->bytes}, {"oldest_ms", lag->oldest_ms}});
+  }
+  return {};
+}
+
+Result<std::string> dry_run(const MonitorConfig& config) {
+  auto rules = Rules::compile(config.rule_list());
+  if (!rules) return rules.error();
+  auto connection = Connection::open(config.dsn, config.process.name);
+  if (!connection) return connection.error();
+  if (auto good = Outbox::check(*connection, rules->tables()); !good) return good.error();
+  Outbox outbox(*connection);
+  const auto batch = outbox.peek(config.batch_changes_max);
+  if (!batch) return batch.error();
+  std::string lines;
+  for (const OutboxRow& row : batch->rows) {
+    const auto unmapped = [&](std::size_t rule, const Error& why) {
+      lines += "{\"rule\":" + std::to_string(rule + 1) + ",\"error\":";
+      append_json_text(lines, why.message);
+      lines += "}\n";
+    };
+    for (const Ring& ring : rings_of(row, *rules, unmapped)) {
+      append_json_text(lines += "{\"channel\":", ring.channel);
+      if (!ring.key.empty()) append_json_text(lines += ",\"key\":", ring.key);
+      if (ring.deletion) lines += ",\"delete\":true";
+      lines += ",\"message\":" + ring.payload + "}\n";
+    }
+  }
+  return lines;
+}
+
+}  // namespace peal::monitor

@@ -1,0 +1,392 @@
+"""peal-monitor-postgres with a real Postgres: what commits rings, each change once, whatever happens meanwhile."""
+
+import json
+import os
+import random
+import subprocess
+import threading
+
+import pytest
+
+from lib.client import Control, Session
+from lib.monitor import Monitor, install, keeping_broker, log_of, messages_of, peal
+from lib.postgres_server import PostgresServer
+from lib.processes import until
+
+TABLES = """
+create table orders (id int primary key, status text, total numeric, note text, tags text[], raw bytea, x float8);
+"""
+RULES = """
+[[rules]]
+table = "orders"
+channel = "order:{new.id}"
+[[rules]]
+table = "orders"
+channel = "open"
+key = "{id}"
+filter = "status = 'open'"
+payload = '{"event":"{event}","id":{id},"total":{total}}'
+"""
+
+
+@pytest.fixture
+def postgres(cluster):
+    with PostgresServer(cluster.folder) as server:
+        yield server
+
+
+@pytest.fixture
+def orders(postgres):
+    postgres.ask(TABLES)
+    install(postgres.dsn, "--table", "orders")
+    return postgres
+
+
+def wait_for_empty(postgres):
+    until(lambda: postgres.ask("select count(*) from peal.outbox") == "0", "the outbox is empty")
+
+
+def test_from_a_commit_to_a_session(cluster, orders):
+    broker = cluster.broker()
+    Monitor(cluster, "monitor-1", orders.dsn, broker, RULES).start()
+    gateway = cluster.gateway(flags=["--bus-driver", "zmq", "--bus-connect", broker.ready["listen"]])
+    with Session(gateway) as session:
+        session.call("subscribe", channel="order:7")
+        session.call("subscribe", channel="news")
+        orders.ask("insert into orders (id, status, total) values (7, 'open', 12.50)")
+        event = session.event()
+        assert event["message"]["event"] == "insert" and event["message"]["new"]["total"] == 12.50
+        orders.ask("select peal.publish('news', '{\"from\": \"sql\"}')")
+        assert session.event()["message"] == {"from": "sql"}
+        rolled_back = "begin; update orders set total = 1; select peal.publish('news', '2'); rollback;"
+        orders.ask(rolled_back + "update orders set total = 3; select peal.publish('news', '4');")
+        heard = [session.event()["message"], session.event()["message"]]
+        # However many listen, the database has one connection to serve.
+        assert orders.ask("select count(*) from pg_stat_activity where application_name = 'monitor-1'") == "1"
+        assert 4 in heard and [m for m in heard if m != 4][0]["new"]["total"] == 3
+
+
+def test_a_filtered_view_is_keyed_state(cluster, orders):
+    broker = keeping_broker(cluster)
+    Monitor(cluster, "monitor-1", orders.dsn, broker, RULES).start()
+    orders.ask("""
+      insert into orders (id, status, total) values (1, 'open', 1), (2, 'shut', 2), (3, 'open', 3);
+      update orders set status = 'open' where id = 2;
+      update orders set total = 10 where id = 1;
+      update orders set status = 'shut' where id = 3;
+      delete from orders where id = 1;
+    """)
+    wait_for_empty(orders)
+    log = log_of(broker, "open")
+    events = [(p["message"]["event"], p["key"], p.get("delete", False)) for p in log]
+    assert events == [("insert", "1", False), ("insert", "3", False), ("enter", "2", False), ("update", "1", False),
+                      ("leave", "3", True), ("delete", "1", True)]
+    state = {}
+    for publication in log:
+        state[publication["key"]] = publication
+    assert [key for key, last in state.items() if not last.get("delete")] == ["2"]
+    orders.ask("truncate orders")
+    wait_for_empty(orders)
+    assert [m["event"] for m in messages_of(broker, "open")] == ["truncate"], "its channel has begun anew"
+
+
+def test_odd_values_arrive_as_they_are(cluster, orders):
+    broker = keeping_broker(cluster)
+    monitor = Monitor(cluster, "monitor-1", orders.dsn, broker, RULES).start()
+    orders.ask(r"""
+      insert into orders values (1, null, 'NaN', E'a"b\\c\n{id}', array['x', null, 'y,z'], '\xdeadbeef', 'Infinity');
+      insert into orders (id, total) values (2, 9007199254740993.000000001);
+      insert into orders (id, note) values (3, repeat('long ', 2000000));
+      insert into orders (id, note) values (4, 'after');
+    """)
+    wait_for_empty(orders)
+    new = messages_of(broker, "order:1")[0]["new"]
+    assert new == {"id": 1, "status": None, "total": "NaN", "note": 'a"b\\c\n{id}', "tags": ["x", None, "y,z"],
+                   "raw": "\\xdeadbeef", "x": "Infinity"}
+    raw = peal("history", "order:2", "--control", broker.ready["control"], "--json").stdout
+    assert "9007199254740993.000000001" in raw
+    assert messages_of(broker, "order:4")[0]["new"]["note"] == "after"
+    # Ten megabytes are more than a message may have: told and kept, and nothing waits for it.
+    assert "message_too_large" in orders.ask("select reason from peal.rejected")
+    assert monitor.metric("peal_monitor_rejected_total") == 1
+    assert len(orders.ask("select change->'new_row'->>'note' from peal.rejected")) == 10_000_000 - 1
+
+
+def test_names_never_become_anything_else(cluster, orders):
+    broker = keeping_broker(cluster)
+    rules = '[[rules]]\ntable = "orders"\nchannel = "by:{note}"\n'
+    monitor = Monitor(cluster, "monitor-1", orders.dsn, broker, rules).start()
+    evil = "x'; drop table orders; --"
+    orders.ask(f"""
+      insert into orders (id, note) values (1, $t${evil}$t$), (2, null), (3, E'a\\nb'), (4, ''), (5, '{{id}}');
+      insert into orders (id, note) values (6, repeat('ü', 127));
+    """)
+    refused = orders.psql("select peal.publish(E'a\\u0001', '1')")
+    assert refused.returncode != 0 and "control characters" in refused.stderr
+    assert orders.psql("select peal.publish(null, '1')").returncode != 0
+    assert orders.psql("select peal.publish('a', null)").returncode != 0
+    wait_for_empty(orders)
+    assert len(messages_of(broker, f"by:{evil}")) == 1
+    assert len(messages_of(broker, "by:{id}")) == 1
+    assert monitor.metric("peal_monitor_unmapped_total") == 4  # NULL, a control character, nothing, too long
+    assert "has no channel" in monitor.log()
+    assert orders.ask("select count(*) from orders") == "6"
+
+
+def test_what_cannot_work_is_said_at_start(cluster, orders):
+    broker = cluster.broker()
+
+    def ends(rules, dsn=orders.dsn):
+        monitor = Monitor(cluster, f"monitor-{random.random()}", dsn, broker, rules).launch()
+        until(lambda: monitor.popen.poll() is not None, "it gives up")
+        assert monitor.popen.returncode in (1, 2)
+        return monitor.log()
+
+    assert "did you mean public.orders" in ends('[[rules]]\ntable = "ordes"\nchannel = "a"\n')
+    assert "did you mean status" in ends('[[rules]]\ntable = "orders"\nchannel = "a"\nfilter = "statsu = 1"\n')
+    orders.ask("create table other (id int); create role app login; create role ringer login;")
+    assert "install --table public.other" in ends('[[rules]]\ntable = "other"\nchannel = "a"\n')
+    assert "--monitor ROLE" in ends(RULES, orders.dsn_of("app"))
+    assert "filter" in ends('[[rules]]\ntable = "orders"\nchannel = "a"\nfilter = "id ="\n')
+    missing = peal("monitor", "postgres", "install", "--dsn", orders.dsn, "--table", "ordrs")
+    assert missing.returncode == 1 and "did you mean public.orders" in missing.stderr
+    # With the grants that it names both roles may do their part, and no more.
+    assert orders.psql("select peal.publish('a', '1')", "app").returncode != 0
+    install(orders.dsn, "--monitor", "app", "--publisher", "ringer")
+    monitor = Monitor(cluster, "monitor-1", orders.dsn_of("app"), broker, RULES).start()
+    orders.ask("select peal.publish('a', '1')", "ringer")
+    wait_for_empty(orders)
+    assert monitor.metric("peal_monitor_publications_total") == 1
+    assert orders.psql("select * from peal.outbox", "app").returncode != 0
+
+
+def test_install_is_repeatable_and_removable(cluster, orders):
+    install(orders.dsn, "--table", "orders")
+    orders.ask("create table other (id int); insert into orders (id) values (1)")
+    install(orders.dsn, "--table", "public.other")
+    status = json.loads(peal("monitor", "postgres", "status", "--dsn", orders.dsn, "--json").stdout)
+    assert status["tables"] == "public.orders, public.other" and status["waiting"] == 1
+    refused = peal("monitor", "postgres", "uninstall", "--dsn", orders.dsn)
+    assert refused.returncode == 1 and "1 changes wait" in refused.stderr
+    assert peal("monitor", "postgres", "uninstall", "--dsn", orders.dsn, "--force").returncode == 0
+    assert peal("monitor", "postgres", "status", "--dsn", orders.dsn).returncode == 1
+    orders.ask("insert into orders (id) values (2)")
+    assert orders.ask("select count(*) from pg_trigger where tgname like 'peal%'") == "0"
+    nobody = peal("monitor", "postgres", "status", "--dsn", f"host={cluster.folder}/nowhere")
+    assert nobody.returncode == 3
+
+
+def test_a_dry_run_shows_and_takes_nothing(cluster, orders):
+    orders.ask("insert into orders (id, status, total) values (1, 'open', 5); select peal.publish('news', '1')")
+    monitor = Monitor(cluster, "monitor-1", orders.dsn, "tcp://127.0.0.1:1", RULES)
+    shown = subprocess.run([*monitor.launch_command(), "--dry-run"], capture_output=True, text=True)
+    lines = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert [line["channel"] for line in lines] == ["order:1", "open", "news"]
+    assert lines[1] == {"channel": "open", "key": "1", "message": {"event": "insert", "id": 1, "total": 5}}
+    assert orders.ask("select count(*) from peal.outbox") == "2"
+
+
+def test_a_long_transaction_holds_nobody_up_and_breaks_no_order(cluster, orders):
+    """Three transactions, of which the one that began first writes a row last: ids are not commit order."""
+    broker = keeping_broker(cluster)
+    Monitor(cluster, "monitor-1", orders.dsn, broker, '[[rules]]\ntable = "orders"\nchannel = "all"\n').start()
+    orders.ask("insert into orders (id, total) values (1, 0)")
+    with Psql(orders) as first, Psql(orders) as between:
+        first.say("begin; select peal.publish('mine', '1');")    # has the lowest transaction id
+        between.say("begin; select peal.publish('other', '1');")  # and stays open to the end
+        orders.ask("update orders set total = 1")                 # the highest, commits first
+        first.say("update orders set total = 2; commit;")
+        until(lambda: len(messages_of(broker, "all")) == 3, "what is committed rings")
+        assert [m["new"]["total"] for m in messages_of(broker, "all")] == [0, 1, 2]
+        assert messages_of(broker, "mine") == [1]
+        between.say("rollback;")
+    assert "not_found" in peal("history", "other", "--control", broker.ready["control"]).stderr or \
+        log_of(broker, "other") == []
+
+
+def test_a_standby_takes_over(cluster, orders):
+    broker = keeping_broker(cluster)
+    one = Monitor(cluster, "monitor-1", orders.dsn, broker, RULES).start()
+    until(lambda: one.active(), "the first is active")
+    two = Monitor(cluster, "monitor-2", orders.dsn, broker, RULES).start()
+    assert not two.active()
+    for number in range(3):
+        orders.ask(f"select peal.publish('n', '{number}')")
+    wait_for_empty(orders)
+    one.kill()
+    until(lambda: two.active(), "the standby takes over")
+    orders.ask("select peal.publish('n', '3')")
+    wait_for_empty(orders)
+    assert messages_of(broker, "n") == [0, 1, 2, 3]
+    with Control(two) as control:
+        assert control.call("stats")["state"] == "active"
+    assert two.stop() == 0
+
+
+def test_without_a_broker_the_database_keeps_what_waits(cluster, orders):
+    broker = keeping_broker(cluster)
+    monitor = Monitor(cluster, "monitor-1", orders.dsn, broker, RULES, ["--postgres-waiting-warn", "100"]).start()
+    listen = broker.ready["listen"]
+    broker.kill()
+    until(lambda: monitor.get("/readyz")[0] == 503, "it is not ready")
+    orders.ask("select peal.publish('n', to_jsonb(i)) from generate_series(1, 3000) i")
+    until(lambda: monitor.metric("peal_monitor_lag_changes") == 3000, "the lag is seen")
+    assert monitor.metric("peal_monitor_lag_seconds") > 0
+    until(lambda: "many changes wait" in monitor.log(), "and said")
+    broker = keeping_broker(cluster, listen)
+    wait_for_empty(orders)
+    assert messages_of(broker, "n") == list(range(1, 3001))
+
+
+def test_a_database_that_went_back_is_noticed(cluster, orders):
+    """Numbers that were given out are used again, as after a backup was put in place by hand."""
+    broker = keeping_broker(cluster)
+    monitor = Monitor(cluster, "monitor-1", orders.dsn, broker, RULES).start()
+    for number in range(10):
+        orders.ask(f"select peal.publish('n', '{number}')")
+    wait_for_empty(orders)
+    monitor.stop()
+    orders.ask("update peal.meta set next = 1")
+    monitor.start()
+    orders.ask("select peal.publish('n', '10')")
+    wait_for_empty(orders)
+    assert messages_of(broker, "n") == list(range(11))
+    assert "gone back" in monitor.log() and monitor.metric("peal_monitor_renumbered_total") == 1
+
+
+class Psql:
+    """A psql that stays open: a transaction as long as the test likes."""
+
+    def __init__(self, postgres):
+        self.popen = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-d", postgres.dsn], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.popen.communicate()
+
+    def say(self, sql: str) -> None:
+        """Returns when it was done."""
+        self.popen.stdin.write(sql + "\n\\echo done\n")
+        self.popen.stdin.flush()
+        while self.popen.stdout.readline() != "done\n":
+            pass
+
+
+KEYS = 40
+JOB_TABLES = f"""
+create table items (id int primary key, value int not null);
+insert into items select i, 0 from generate_series(1, {KEYS}) i;
+-- What was committed, by a trigger of the test's own.
+create table truth (number bigint generated always as identity, id int, value int);
+create function note() returns trigger language plpgsql as $$
+begin insert into truth (id, value) values (new.id, new.value); return null; end $$;
+create trigger note after update on items for each row execute function note();
+"""
+JOB_RULES = """
+[[rules]]
+table = "items"
+channel = "item:{id}"
+payload = "{value}"
+[[rules]]
+table = "items"
+channel = "items"
+key = "{id}"
+payload = '[{id}, {value}]'
+"""
+
+
+class Writer(threading.Thread):
+    """Transactions with savepoints, rollbacks and overlaps until `changes` were tried; lost connections are renewed."""
+
+    def __init__(self, postgres, number: int, changes: int):
+        super().__init__()
+        self.postgres, self.number, self.changes = postgres, number, changes
+        self.random = random.Random(number)
+
+    def run(self):
+        while self.changes > 0:
+            # What fails (a deadlock, a restart) has changed nothing; the truth is in the database.
+            self.postgres.psql("\n".join(self.transaction() for _ in range(20)))
+
+    def update(self) -> str:
+        return f"update items set value = value + 1 where id = {self.random.randint(1, KEYS)};"
+
+    def transaction(self) -> str:
+        lines = ["begin;"]
+        for _ in range(self.random.randint(1, 4)):
+            self.changes -= 1
+            kind = self.random.randrange(6)
+            if kind == 0:
+                lines += ["savepoint s;", self.update(), "rollback to s;"]
+            elif kind == 1:
+                lines += ["savepoint s;", self.update(), "release s;"]
+            elif kind == 2:
+                lines.append(f"select peal.publish('writer:{self.number}', to_jsonb({self.changes}));")
+            else:
+                lines.append(self.update())
+        if self.random.randrange(50) == 0:
+            lines.append("select pg_sleep(0.3);")
+        lines.append("rollback;" if self.random.randrange(6) == 0 else "commit;")
+        return "\n".join(lines)
+
+
+def test_every_committed_change_once_and_in_order(cluster, postgres):
+    """The job: eight writers, while the monitors, Postgres and the broker are killed. PEAL_MONITOR_CHANGES=100000 PEAL_MONITOR_KILLS=10 is the long form."""
+    changes = int(os.environ.get("PEAL_MONITOR_CHANGES", "10000"))
+    kills = int(os.environ.get("PEAL_MONITOR_KILLS", "5"))
+    postgres.ask(JOB_TABLES)
+    install(postgres.dsn, "--table", "items")
+    broker = keeping_broker(cluster)
+    listen = broker.ready["listen"]
+    monitors = [Monitor(cluster, f"monitor-{n}", postgres.dsn, broker, JOB_RULES,
+                        ["--postgres-batch-changes-max", "200"]).start() for n in (1, 2)]
+    writers = [Writer(postgres, number, changes // 8) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    chance = random.Random(1)
+    taken = 0
+    events = ["monitor"] * kills + ["postgres", "broker"] + (["postgres"] if changes >= 100_000 else [])
+    chance.shuffle(events)
+    for event in events:
+        # The next blow falls in the middle of the work.
+        taken += changes // (2 * len(events))
+        until(lambda: committed(postgres) >= taken or not any(w.is_alive() for w in writers), "work goes on", 300)
+        if event == "monitor":
+            active = until(lambda: [m for m in monitors if m.active()], "one is active")
+            active[0].kill()
+            active[0].launch()
+        elif event == "postgres":
+            postgres.crash()
+            postgres.start()
+        else:
+            broker.kill()
+            broker = keeping_broker(cluster, listen)
+    for writer in writers:
+        writer.join()
+    until(lambda: postgres.ask("select count(*) from peal.outbox") == "0", "all of it was published", 300)
+    check(postgres, broker)
+
+
+def committed(postgres) -> int:
+    done = postgres.psql("select count(*) from truth")
+    return int(done.stdout) if done.returncode == 0 else 0
+
+
+def check(postgres, broker) -> None:
+    truth = {key: [] for key in range(1, KEYS + 1)}
+    for row in postgres.rows("select id, value from truth order by number"):
+        truth[row["id"]].append(row["value"])
+    assert sum(map(len, truth.values())) > 1000
+    for key, values in truth.items():
+        assert values == list(range(1, len(values) + 1)), "rows are locked: the truth is in order"
+        assert messages_of(broker, f"item:{key}") == values
+    together = {key: [] for key in truth}
+    for key, value in messages_of(broker, "items"):
+        together[key].append(value)
+    assert together == truth
+    for number in range(8):
+        counts = messages_of(broker, f"writer:{number}")
+        assert counts == sorted(set(counts), reverse=True), "each transaction's messages once, in order"
