@@ -2,6 +2,8 @@
 
 #include <iostream>
 
+#include "postgres/outbox_reader.hpp"
+
 namespace peal::monitor {
 
 App::App(MonitorConfig config, std::shared_ptr<runtime::LogBackend> backend)
@@ -30,8 +32,6 @@ runtime::ProcessCallbacks App::callbacks() {
 }
 
 Result<void> App::start() {
-  auto rules = Rules::compile(config_.rule_list());
-  if (!rules) return rules.error();
   control_.on_stats([this] {
     return "\"kind\":\"monitor\",\"source\":\"postgres\",\"state\":\"" +
            std::string(loop_->state()) + "\",\"ready\":" +
@@ -39,12 +39,11 @@ Result<void> App::start() {
   });
   // The process has blocked its signals before any thread is made.
   if (auto started = process_.start(callbacks()); !started) return started;
-  loop_ = std::make_unique<MonitorLoop>(
-      config_, std::move(*rules), logger_, probes_, [this](const Error& error) {
-        logger_.error("cannot go on", {{"reason", error.message}});
-        hopeless_ = true;
-        process_.begin_drain();
-      });
+  loop_ = std::make_unique<MonitorLoop>(config_, logger_, probes_, [this](const Error& error) {
+    logger_.error("cannot go on", {{"reason", error.message}});
+    hopeless_ = true;
+    process_.begin_drain();
+  });
   if (auto started = loop_->start(); !started) return started;
   if (auto started = control_.start(backend_); !started) return started;
   started_ = true;

@@ -143,16 +143,15 @@ Result<Answer> Connection::finish() {
   return std::move(*last);
 }
 
-Result<std::vector<std::string>> Connection::notified() {
+Result<std::vector<Notification>> Connection::notified() {
   if (PQconsumeInput(connection_.get()) == 0) return lost();
-  std::vector<std::string> names;
+  std::vector<Notification> found;
   while (PGnotify* const notify = PQnotifies(connection_.get())) {
-    if (std::ranges::find(names, notify->relname) == names.end())
-      names.emplace_back(notify->relname);
+    found.push_back({notify->relname, notify->extra});
     PQfreemem(notify);
   }
   if (PQstatus(connection_.get()) != CONNECTION_OK) return lost();
-  return names;
+  return found;
 }
 
 std::string Connection::quoted(std::string_view identifier) const {

@@ -34,6 +34,12 @@ class Answer {
   std::unique_ptr<PGresult, decltype(&PQclear)> result_;
 };
 
+/// What NOTIFY said.
+struct Notification {
+  std::string channel;
+  std::string payload;
+};
+
 /// Until `fd` is ready for these events of poll(2), or a moment has passed; false: give up.
 using WaitFor = std::function<bool(int fd, short events)>;
 bool wait_patiently(int fd, short events);
@@ -48,8 +54,8 @@ class Connection {
   Result<Answer> ask(const char* sql, const std::vector<Cell>& parameters = {});
   /// Several statements, one transaction.
   Result<void> run(const std::string& sql);
-  /// Takes in what came; the names of channels that were notified, each once.
-  Result<std::vector<std::string>> notified();
+  /// Takes in what came, in order.
+  Result<std::vector<Notification>> notified();
   int fd() const { return PQsocket(connection_.get()); }
   std::string quoted(std::string_view identifier) const;
 

@@ -1,5 +1,7 @@
 #include "postgres/monitor_config.hpp"
 
+#include "postgres/listen.hpp"
+
 namespace peal::monitor {
 
 void describe(runtime::ConfigSchema& schema, MonitorConfig& config) {
@@ -10,6 +12,8 @@ void describe(runtime::ConfigSchema& schema, MonitorConfig& config) {
                "the database, as libpq takes it: postgresql://… or host=… dbname=…; what is left "
                "out comes from PGHOST and the like",
                runtime::ConfigSchema::Visibility::secret);
+  schema.field("postgres.mode", config.mode,
+               "outbox: tables and messages, each once; notify: what NOTIFY says, gaps are told");
   schema.field("postgres.batch_changes_max", config.batch_changes_max,
                "changes that are taken at once");
   schema.field("postgres.batch_bytes_max", config.batch_bytes_max,
@@ -40,6 +44,20 @@ void describe(runtime::ConfigSchema& schema, MonitorConfig& config) {
         entry.field("on", rule.on, "of insert, update, delete, truncate; empty: all");
       },
       "which changes of tables ring where");
+  schema.array(
+      "listen",
+      [&config](runtime::ConfigSchema& entry) {
+        ListenConfig& listen = config.listens.emplace_back();
+        entry.field("name", listen.name, "the channel of NOTIFY, exactly as it is written there");
+        entry.field("channel", listen.channel, "where it rings: a text with {payload}");
+        entry.field("key", listen.key, "the publication's key, likewise");
+        entry.field("payload", listen.payload, "JSON with placeholders; empty: what NOTIFY said");
+        entry.field("fetch", listen.fetch,
+                    "a query whose $1 is what NOTIFY said: {payload} is then its first value");
+        entry.field("reset", listen.reset,
+                    "the channel that is told when something may have been missed; empty: channel");
+      },
+      "what is listened to with postgres.mode = \"notify\"");
 }
 
 Result<void> complete(MonitorConfig& config) {
@@ -54,6 +72,19 @@ Result<void> complete(MonitorConfig& config) {
     return fail(ErrorCode::config_invalid,
                 "postgres.batch_changes_max, postgres.batch_bytes_max and bus.under_way_bytes_max "
                 "are above 0");
+  }
+  if (config.mode != "outbox" && config.mode != "notify") {
+    return fail(ErrorCode::config_invalid,
+                "postgres.mode: " + config.mode + " is neither outbox nor notify");
+  }
+  if (config.mode == "notify" && config.listens.empty())
+    return fail(ErrorCode::config_invalid, "postgres.mode: notify needs a [[listen]]");
+  for (const ListenConfig& listen : config.listens) {
+    if (auto good = Listen::compile(listen); !good) return good.error();
+  }
+  if (config.dry_run && config.mode != "outbox") {
+    return fail(ErrorCode::config_invalid,
+                "dry_run: only with postgres.mode = \"outbox\", where something waits");
   }
   if (auto rules = Rules::compile(config.rule_list()); !rules) return rules.error();
   return {};

@@ -13,6 +13,17 @@
 
 namespace peal::monitor {
 
+/// A channel of NOTIFY. In templates {payload} is what was said, and {payload.part} leads into it
+/// when it is JSON.
+struct ListenConfig {
+  std::string name;     ///< as in NOTIFY
+  std::string channel;  ///< template
+  std::string key;      ///< template; empty: none
+  std::string payload;  ///< JSON template; empty: the payload
+  std::string fetch;    ///< a query with $1, the payload, for the JSON to publish; empty: none
+  std::string reset;    ///< the channel that is told of a gap; empty: `channel`, when it is fixed
+};
+
 struct MonitorConfig {
   runtime::ProcessConfig process;
   runtime::ControlConfig control;
@@ -21,6 +32,8 @@ struct MonitorConfig {
   bus::ZmqBusConfig bus;
   /// How it reaches the database, as libpq takes it; what is left out is libpq's default.
   std::string dsn;
+  /// How changes are read: "outbox", "notify".
+  std::string mode = "outbox";
   /// Changes that are taken at once, and the bytes after which no further one is.
   std::size_t batch_changes_max = 1000;
   std::size_t batch_bytes_max = 8 * 1024 * 1024;
@@ -31,6 +44,9 @@ struct MonitorConfig {
   bool dry_run = false;
   /// A deque, since the schema points at the fields.
   std::deque<RuleConfig> rules;
+
+  /// With mode = "notify": what is listened to, and where it rings.
+  std::deque<ListenConfig> listens;
 
   std::vector<RuleConfig> rule_list() const { return {rules.begin(), rules.end()}; }
 };

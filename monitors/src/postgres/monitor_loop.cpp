@@ -6,6 +6,9 @@
 
 #include <algorithm>
 
+#include "postgres/notify_reader.hpp"
+#include "postgres/outbox_reader.hpp"
+
 namespace peal::monitor {
 namespace {
 
@@ -29,9 +32,17 @@ void signal(int fd) {
   [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
 }
 
+/// The configuration has been checked, so the rules compile.
+std::unique_ptr<SourceReader> make_reader(const MonitorConfig& config, Waiter& waiter,
+                                          const runtime::Logger& logger, MonitorProbe& probe) {
+  if (config.mode == "notify") return std::make_unique<NotifyReader>(config, waiter, logger, probe);
+  return std::make_unique<OutboxReader>(config, *Rules::compile(config.rule_list()), waiter, logger,
+                                        probe);
+}
+
 }  // namespace
 
-MonitorLoop::MonitorLoop(const MonitorConfig& config, Rules rules, const runtime::Logger& logger,
+MonitorLoop::MonitorLoop(const MonitorConfig& config, const runtime::Logger& logger,
                          runtime::ProbeRegistry& probes,
                          std::function<void(const Error&)> on_hopeless)
     : config_(config),
@@ -42,9 +53,9 @@ MonitorLoop::MonitorLoop(const MonitorConfig& config, Rules rules, const runtime
       wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       stop_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       publisher_("", config.under_way_bytes_max, *this),
-      reader_(config, std::move(rules), *this, logger, probe_),
+      reader_(make_reader(config, *this, logger, probe_)),
       random_(std::random_device{}()) {
-  reader_.publish_over(publisher_);
+  reader_->publish_over(publisher_);
 }
 
 MonitorLoop::~MonitorLoop() {
@@ -125,7 +136,7 @@ void MonitorLoop::on_link(bool linked, const std::string& detail) {
 
 void MonitorLoop::run() {
   while (!stopping_) {
-    const Error error = reader_.session();
+    const Error error = reader_->session();
     if (stopping_) break;
     if (!session_ended(error)) {
       on_hopeless_(error);

@@ -14,30 +14,30 @@
 #include <thread>
 
 #include "peal/bus/bus_port.hpp"
-#include "postgres/outbox_reader.hpp"
+#include "postgres/source_reader.hpp"
 
 namespace peal::monitor {
 
 class MonitorLoop final : private Waiter, private PublisherOut, private bus::Waker {
  public:
   /// `on_hopeless` is called at most once, on the thread, with what no retry helps against.
-  MonitorLoop(const MonitorConfig& config, Rules rules, const runtime::Logger& logger,
+  MonitorLoop(const MonitorConfig& config, const runtime::Logger& logger,
               runtime::ProbeRegistry& probes, std::function<void(const Error&)> on_hopeless);
   ~MonitorLoop() override;
 
   Result<void> start();
   /// Ends what is under way, at most for some seconds, and joins.
   void stop();
-  bool healthy() const;                                  ///< any thread
-  std::string why_not_ready() const;                     ///< any thread; a standby is ready
-  const char* state() const { return reader_.state(); }  ///< any thread
+  bool healthy() const;                                   ///< any thread
+  std::string why_not_ready() const;                      ///< any thread; a standby is ready
+  const char* state() const { return reader_->state(); }  ///< any thread
 
  private:
   void wait(int fd, short events, Publisher::Time until) override;
   bool stopping() const override { return stopping_.load(); }
   bool hurried() const override;
   void send() override;
-  void on_done(const Done& done) override { reader_.on_done(done); }
+  void on_done(const Done& done) override { reader_->on_done(done); }
   void on_link(bool linked, const std::string& detail) override;
   void wake() noexcept override;
 
@@ -55,7 +55,7 @@ class MonitorLoop final : private Waiter, private PublisherOut, private bus::Wak
   int wake_fd_;
   int stop_fd_;
   Publisher publisher_;
-  OutboxReader reader_;
+  std::unique_ptr<SourceReader> reader_;
   std::unique_ptr<bus::Bus> bus_;
   bus::BusPort* port_ = nullptr;
   std::thread thread_;

@@ -8,10 +8,6 @@
 namespace peal::monitor {
 namespace {
 
-/// Of all advisory locks in the database this one is Peal's outbox.
-constexpr const char* kTryLock = "select pg_try_advisory_lock(7305508, 1)";
-constexpr const char* kLock = "select pg_advisory_lock(7305508, 1)";
-
 Change::What what_of(std::string_view op) {
   for (const auto what : {Change::What::insert, Change::What::update, Change::What::remove}) {
     if (name_of(what) == op) return what;
@@ -47,18 +43,6 @@ Result<void> Outbox::check(Connection& connection,
                       " yet; do: peal monitor postgres install --table " + table);
     }
   }
-  return {};
-}
-
-Result<bool> Outbox::try_lock() {
-  auto answer = connection_.ask(kTryLock);
-  if (!answer) return answer.error();
-  return answer->is_true(0, 0);
-}
-
-Result<void> Outbox::lock() {
-  auto answer = connection_.ask(kLock);
-  if (!answer) return answer.error();
   return {};
 }
 

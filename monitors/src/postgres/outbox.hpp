@@ -45,10 +45,6 @@ class Outbox {
 
   explicit Outbox(Connection& connection) : connection_(connection) {}
 
-  /// At once, or not at all: another instance has it.
-  Result<bool> try_lock();
-  /// Waits for it.
-  Result<void> lock();
   /// `met`: a number that had been used already has this as its generation, so take one above.
   Result<OutboxClaim> claim(std::optional<std::uint64_t> met = std::nullopt);
   /// Ends the batch that begins with `done`; `refused`: ids of rows and why they can't be

@@ -34,50 +34,20 @@ std::vector<Ring> rings_of(const OutboxRow& row, Rules& rules, const Rules::OnUn
 
 OutboxReader::OutboxReader(const MonitorConfig& config, Rules rules, Waiter& waiter,
                            const runtime::Logger& logger, MonitorProbe& probe)
-    : config_(config),
-      rules_(std::move(rules)),
-      waiter_(waiter),
-      logger_(logger.with("outbox")),
-      probe_(probe) {}
+    : SourceReader(config, waiter, logger.with("outbox"), probe), rules_(std::move(rules)) {}
 
-Error OutboxReader::session() {
-  auto connection =
-      Connection::open(config_.dsn, config_.process.name, [this](int fd, short events) {
-        waiter_.wait(fd, events, Clock::now() + seconds(1));
-        return !waiter_.hurried();
-      });
-  if (!connection) return connection.error();
-  probe_.connected(true);
-  Outbox outbox(*connection);
-  auto ended = Outbox::check(*connection, rules_.tables());
-  if (ended) ended = become_active(outbox);
-  if (ended) ended = connection->run("listen peal_outbox");
-  if (ended) ended = pump(*connection, outbox);
-  probe_.active(false);
-  probe_.connected(false);
-  state_ = "connecting";
-  return ended ? fail(ErrorCode::draining, "stopping") : ended.error();
+Result<void> OutboxReader::check(Connection& connection) {
+  return Outbox::check(connection, rules_.tables());
 }
 
-/// The lock lives as long as the connection. Whoever lost it without knowing can still publish what
-/// it has taken, but no more: that needs the connection too, and whoever has the lock now says the
-/// same again under the same numbers.
-Result<void> OutboxReader::become_active(Outbox& outbox) {
-  auto locked = outbox.try_lock();
-  if (!locked) return locked.error();
-  if (!*locked) {
-    state_ = "standby";
-    logger_.info("another monitor takes from this outbox; standing by");
-    if (auto waited = outbox.lock(); !waited) return waited;
-  }
+Result<void> OutboxReader::pump(Connection& connection) {
+  Outbox outbox(connection);
   const auto claim = outbox.claim();
   if (!claim) return claim.error();
   claim_ = *claim;
-  publisher_->rename(claim_.source);
-  state_ = "active";
-  probe_.active(true);
-  logger_.info("active", {{"source", claim_.source}, {"generation", claim_.generation}});
-  return {};
+  is_active(claim_.source);
+  if (auto listening = connection.run("listen peal_outbox"); !listening) return listening;
+  return pump(connection, outbox);
 }
 
 Result<void> OutboxReader::pump(Connection& connection, Outbox& outbox) {
@@ -105,7 +75,7 @@ Result<void> OutboxReader::pump(Connection& connection, Outbox& outbox) {
 Result<void> OutboxReader::deliver(Outbox& outbox, OutboxBatch& batch) {
   met_.reset();
   publish(batch);
-  wait_published(outbox);
+  wait_batch(outbox);
   while (met_ && batch.fresh && publisher_->pending() == 0) {
     // Nobody can have used these numbers, and somebody has: the database has gone back.
     probe_.met_used_numbers();
@@ -116,19 +86,14 @@ Result<void> OutboxReader::deliver(Outbox& outbox, OutboxBatch& batch) {
     claim_ = *claim;
     met_.reset();
     publish(batch);
-    wait_published(outbox);
+    wait_batch(outbox);
   }
   return {};
 }
 
 void OutboxReader::publish(const OutboxBatch& batch) {
   ids_.clear();
-  const auto unmapped = [&](std::size_t rule, const Error& why) {
-    probe_.rang_nowhere();
-    if (Clock::now() - unmapped_said_ < kSayEvery) return;
-    unmapped_said_ = Clock::now();
-    logger_.warn("a change has no channel", {{"rule", rule + 1}, {"reason", why.message}});
-  };
+  const auto unmapped = [this](std::size_t rule, const Error& why) { told_unmapped(rule, why); };
   for (const OutboxRow& row : batch.rows) {
     ids_.push_back(row.id);
     std::uint64_t count = 0;
@@ -146,17 +111,11 @@ void OutboxReader::publish(const OutboxBatch& batch) {
   }
 }
 
-void OutboxReader::wait_published(Outbox& outbox) {
-  while (publisher_->pending() != 0) {
-    waiter_.send();
-    if (publisher_->pending() == 0) break;
-    if (waiter_.hurried() || (waiter_.stopping() && !publisher_->linked())) return;
-    const auto soon = Clock::now() + seconds(1);
-    waiter_.wait(-1, 0, std::min(soon, publisher_->next().value_or(soon)));
+void OutboxReader::wait_batch(Outbox& outbox) {
+  wait_published([&] {
     // What can't be measured now is found by the next take.
     if (!publisher_->linked()) (void)measure(outbox);
-  }
-  probe_.published(publisher_->counts());
+  });
 }
 
 void OutboxReader::on_done(const Done& done) {
@@ -173,9 +132,9 @@ void OutboxReader::on_done(const Done& done) {
 Result<void> OutboxReader::sleep(Connection& connection) {
   const auto until = Clock::now() + kSleepMax;
   while (!waiter_.stopping() && Clock::now() < until) {
-    const auto names = connection.notified();
-    if (!names) return names.error();
-    if (!names->empty()) return {};
+    const auto came = connection.notified();
+    if (!came) return came.error();
+    if (!came->empty()) return {};
     waiter_.wait(connection.fd(), POLLIN, until);
   }
   return {};
