@@ -81,6 +81,8 @@ step_system() {
   done
   [ ${#folders[@]} -eq 0 ] || { need_venv && attempt system pytests system dev "${folders[@]}"; }
 }
+# What operators deploy: the chart, the alert rules, packages.
+step_deploy() { need_venv && need_helm && attempt deploy pytests deploy dev "$root/tests/deploy"; }
 pytests() { # RESULTS PRESET ARGUMENT...
   local name=$1 preset=$2
   shift 2
