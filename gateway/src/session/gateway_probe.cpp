@@ -79,7 +79,8 @@ void GatewayProbe::collect(runtime::MetricSink& sink) const {
   sink.counter("peal_slow_consumers_total", "Sessions whose queue was full or too old",
                static_cast<double>(slow_[1].value()), {{"reason", "age"}});
   for (std::size_t i = 0; i < error_code_table().size(); ++i)
-    if (errors_[i].value() > 0)
+    // Those that say something of the cluster are there from the first: alerts look for the step.
+    if (errors_[i].value() > 0 || error_code_table()[i].temporary)
       sink.counter("peal_errors_total", "Errors told to clients",
                    static_cast<double>(errors_[i].value()), {{"code", error_code_table()[i].name}});
   for (std::size_t i = 0; i < close_code_table().size(); ++i)
