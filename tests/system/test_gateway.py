@@ -283,6 +283,17 @@ def refused(gateway) -> bool:
         return True
 
 
+def test_a_signal_after_a_drain_by_the_control_socket_does_not_hurry(cluster):
+    """As in a pod, whose preStop drains before SIGTERM comes."""
+    gateway = cluster.gateway(flags=["--drain-time", "3s"])
+    with Session(gateway), Control(gateway) as control:
+        control.call("drain")
+        until(lambda: gateway.get("/readyz")[1] == "draining\n", "it drains")
+        gateway.signal(signal.SIGTERM)
+        assert gateway.popen.wait(PATIENCE_S) == 0
+    assert "hurrying" not in gateway.log()
+
+
 def test_a_signal_drains_too_and_a_second_one_hurries(cluster):
     gateway = cluster.gateway(flags=["--drain-time", "60s"])
     sessions = [Session(gateway) for _ in range(3)]

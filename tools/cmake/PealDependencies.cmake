@@ -18,6 +18,10 @@ if(PEAL_TESTS)
   find_package(GTest 1.12 REQUIRED)
 endif()
 
+if(PEAL_INSTALLED)  # they come with the libraries, from PealTargets.cmake
+  return()
+endif()
+
 # Header-only Boost (Asio, Beast, System); Asio's deprecated API stays out.
 add_library(peal_boost INTERFACE)
 target_link_libraries(peal_boost INTERFACE Boost::headers Threads::Threads)

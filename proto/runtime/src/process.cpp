@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <system_error>
+#include <utility>
 
 #include "internal_listener.hpp"
 #include "peal/proto/json.hpp"
@@ -18,6 +19,7 @@
 #include "peal/runtime/version.hpp"
 #include "process_probe.hpp"
 #include "ready_file.hpp"
+#include "service_manager.hpp"
 
 // The loop in `run`:
 //
@@ -95,6 +97,7 @@ struct Process::Impl {
   std::shared_ptr<void> probe_handle;
   ProbeRegistry& probes;
   InternalListener listener;
+  ServiceManager manager;
   std::string internal_address;
   sigset_t mask_before{};
   int signals = -1;
@@ -105,6 +108,7 @@ struct Process::Impl {
   Clock::time_point deadline;  ///< of the state draining or hurried
   std::string not_ready_why;
   bool gave_up = false;
+  bool signalled = false;  ///< SIGTERM or SIGINT has come
 
   // Any thread.
   std::atomic<bool> drain_wanted{false};
@@ -157,6 +161,7 @@ void Process::Impl::became_ready() {
       logger.error(written.error().message);
     }
   }
+  manager.status("ready");
   logger.info("ready", {{"name", config.name}, {"internal", internal_address}});
   state = State::ready;
 }
@@ -167,6 +172,7 @@ void Process::Impl::refresh_readiness() {
     if (state != State::ready) became_ready();
   } else if (state == State::ready || why != not_ready_why) {
     logger.warn("not ready", {{"reason", why}});
+    manager.status("not ready: " + why);
     if (state == State::ready) state = State::not_ready;
   }
   not_ready_why = why;
@@ -176,6 +182,8 @@ void Process::Impl::leave() {
   if (state >= State::leaving) return;
   draining.store(true);
   ready_file.remove();
+  manager.stopping();
+  manager.status("draining");
   if (config.drain_delay.count() == 0) return start_drain();
   state = State::leaving;
   deadline = Clock::now() + config.drain_delay;
@@ -209,10 +217,10 @@ void Process::Impl::on_signal(int number) {
   if (number == SIGHUP) {
     logger.info(callbacks.reload ? "reloading" : "SIGHUP: there is nothing to reload");
     if (callbacks.reload) callbacks.reload();
-  } else if (state >= State::leaving) {
+  } else if (std::exchange(signalled, true)) {
     hurry("a second signal");
   } else {
-    leave();
+    leave();  // no more than it does already when it was told by the control socket
   }
 }
 
@@ -283,6 +291,7 @@ Result<void> Process::start(ProcessCallbacks callbacks) {
 
 int Process::run() {
   Impl& self = *impl_;
+  self.manager.started();
   while (!self.drained.load() && !self.gave_up) {
     if (self.drain_wanted.load()) self.leave();
     if (self.state < Impl::State::leaving) {
