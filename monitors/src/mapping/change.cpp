@@ -11,9 +11,11 @@ std::string_view name_of(Change::What what) {
     case Change::What::remove:
       return "delete";
     case Change::What::truncate:
+      return "truncate";
+    case Change::What::snapshot:
       break;
   }
-  return "truncate";
+  return "snapshot";
 }
 
 std::string_view name_of(Event event) {
@@ -29,9 +31,13 @@ std::string_view name_of(Event event) {
     case Event::leave:
       return "leave";
     case Event::truncate:
+      return "truncate";
+    case Event::snapshot:
+      return "snapshot";
+    case Event::reset:
       break;
   }
-  return "truncate";
+  return "reset";
 }
 
 }  // namespace peal::monitor

@@ -11,13 +11,15 @@ namespace {
 
 constexpr std::array kWhats{Change::What::insert, Change::What::update, Change::What::remove,
                             Change::What::truncate};
+/// A snapshot is no change that could be left out.
+constexpr std::uint8_t kSnapshotBit = 1U << static_cast<unsigned>(Change::What::snapshot);
 
 std::uint8_t bit_of(Change::What what) {
   return static_cast<std::uint8_t>(1U << static_cast<unsigned>(what));
 }
 
 Result<std::uint8_t> bits_of(const std::vector<std::string>& names) {
-  std::uint8_t bits = 0;
+  std::uint8_t bits = kSnapshotBit;
   for (const Change::What what : kWhats) {
     if (names.empty() || std::ranges::find(names, name_of(what)) != names.end())
       bits |= bit_of(what);
@@ -115,7 +117,7 @@ std::vector<std::size_t> Rules::candidates(const Table& table, const Change& cha
     sorted = false;
   };
   for (const auto& [column, by_value] : table.by_value) {
-    const bool unclear = change.what == Change::What::truncate || !change.old_missing.empty();
+    const bool unclear = (!change.old_row && !change.new_row) || !change.old_missing.empty();
     if (unclear) {
       for (const auto& [value, rules] : by_value)
         add(rules);
@@ -142,23 +144,30 @@ void Rules::map(const Change& change, std::vector<Ring>& rings, const OnUnmapped
   for (const std::size_t index : candidates(table->second, change)) {
     const Rule& rule = rules_[index];
     if ((rule.on & bit_of(change.what)) == 0) continue;
-    const auto done = change.what == Change::What::truncate ? truncate(rule, change, rings)
-                                                            : apply(rule, change, rings);
+    const auto done = change.old_row || change.new_row ? apply(rule, change, rings)
+                                                       : whole_table(rule, change, rings);
     if (!done && unmapped) unmapped(index, done.error());
   }
 }
 
-Result<void> Rules::truncate(const Rule& rule, const Change& change, std::vector<Ring>& rings) {
+/// A truncate, or the beginning of a snapshot; a deletion of which nothing is known.
+Result<void> Rules::whole_table(const Rule& rule, const Change& change, std::vector<Ring>& rings) {
+  if (change.what == Change::What::remove) return {};
+  const bool snapshot = change.what == Change::What::snapshot;
   if (rule.channel.needs_row()) {
+    if (snapshot) return {};
     return fail(ErrorCode::channel_name_invalid,
                 "the table was truncated, and the rule's channel is of single rows");
   }
-  const Scope scope{change, nullptr, Event::truncate};
+  const Event event = !snapshot          ? Event::truncate
+                      : rule.key.empty() ? Event::reset
+                                         : Event::snapshot;
+  const Scope scope{change, nullptr, event};
   auto channel = rule.channel.fill(scope, reader_);
   if (!channel) return channel.error();
   Ring made;
   made.channel = std::move(*channel);
-  made.payload = change_json(change, Event::truncate);
+  made.payload = change_json(change, event);
   made.anew = !rule.key.empty();
   rings.push_back(std::move(made));
   return {};
@@ -166,9 +175,12 @@ Result<void> Rules::truncate(const Rule& rule, const Change& change, std::vector
 
 Result<void> Rules::apply(const Rule& rule, const Change& change, std::vector<Ring>& rings) {
   const bool complete = change.old_missing.empty();
+  // Without a key there is no state that the rows of a snapshot would be.
+  if (change.what == Change::What::snapshot && rule.key.empty()) return {};
   const bool is_new = change.new_row && rule.filter.test(*change.new_row) == Truth::yes;
   const bool was_old =
-      change.what != Change::What::insert && may_match(rule.filter, change.old_row, complete);
+      (change.what == Change::What::update || change.what == Change::What::remove) &&
+      may_match(rule.filter, change.old_row, complete);
   if (!is_new && !was_old) return {};
   // Without any old row the new one stands for it: the channel and the key are taken from it.
   const Row* old_row = change.old_row ? &*change.old_row : nullptr;
@@ -179,17 +191,18 @@ Result<void> Rules::apply(const Rule& rule, const Change& change, std::vector<Ri
     const auto side = side_of(rule, change, *old_row, event);
     return side ? ring(rule, change, *side, event, rings) : Result<void>(side.error());
   }
-  Event event = change.what == Change::What::insert ? Event::insert
-                : was_old                           ? Event::update
-                                                    : Event::enter;
+  Event event = change.what == Change::What::snapshot ? Event::snapshot
+                : change.what == Change::What::insert ? Event::insert
+                : was_old                             ? Event::update
+                                                      : Event::enter;
   const auto to = side_of(rule, change, *change.new_row, event);
-  if (event == Event::update && change.old_row && complete) {
+  if (event == Event::update && change.old_row) {
     const auto from = side_of(rule, change, *change.old_row, Event::leave);
     const bool moved = from && (!to || from->channel != to->channel || from->key != to->key);
     if (moved) {
       if (auto left = ring(rule, change, *from, Event::leave, rings); !left) return left;
     }
-    if (moved || !from) event = Event::enter;
+    if (moved || (!from && complete)) event = Event::enter;
   }
   return to ? ring(rule, change, *to, event, rings) : Result<void>(to.error());
 }
@@ -237,10 +250,13 @@ std::map<std::string, std::vector<std::string>> Rules::tables() const {
   return found;
 }
 
-std::vector<std::string> Rules::wanting_old_rows() const {
-  std::vector<std::string> found;
+std::map<std::string, std::vector<std::string>> Rules::old_columns() const {
+  std::map<std::string, std::vector<std::string>> found;
   for (const Rule& rule : rules_) {
-    if (!rule.filter.everything() || rule.channel.needs_row()) add_once(found, {rule.table});
+    auto& columns = found[rule.table];
+    add_once(columns, rule.channel.columns());
+    add_once(columns, rule.key.columns());
+    add_once(columns, rule.filter.columns());
   }
   return found;
 }

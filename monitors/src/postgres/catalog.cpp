@@ -47,6 +47,31 @@ Result<void> check_tables(Connection& connection,
   return {};
 }
 
+Result<std::unordered_map<std::uint32_t, TypeInfo>> ask_types(Connection& connection,
+                                                              std::vector<std::uint32_t> types) {
+  std::unordered_map<std::uint32_t, TypeInfo> known;
+  while (!types.empty()) {
+    std::string list = "{";
+    for (const std::uint32_t type : types)
+      list += (list.size() > 1 ? "," : "") + std::to_string(type);
+    auto answer = connection.ask(
+        "select oid, typbasetype, case when typcategory = 'A' then typelem else 0 end from pg_type "
+        "where oid = any ($1::oid[])",
+        {list + "}"});
+    if (!answer) return answer.error();
+    types.clear();
+    for (std::size_t row = 0; row < answer->rows(); ++row) {
+      const TypeInfo info{static_cast<std::uint32_t>(answer->number(row, 1)),
+                          static_cast<std::uint32_t>(answer->number(row, 2))};
+      known[static_cast<std::uint32_t>(answer->number(row, 0))] = info;
+      for (const std::uint32_t part : {info.base, info.element}) {
+        if (part != 0 && !known.contains(part)) types.push_back(part);
+      }
+    }
+  }
+  return known;
+}
+
 Result<std::vector<std::string>> captured_tables(Connection& connection) {
   auto answer = connection.ask(
       "select n.nspname || '.' || c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid "

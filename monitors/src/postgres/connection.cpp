@@ -41,6 +41,15 @@ Error error_of(const PGresult* result) {
 
 }  // namespace
 
+bool Answer::copies() const {
+  return PQresultStatus(result_.get()) == PGRES_COPY_BOTH;
+}
+
+Error Answer::error() const {
+  if (result_ == nullptr) return fail(ErrorCode::storage_unavailable, "Postgres: it has ended");
+  return error_of(result_.get());
+}
+
 Cell Answer::at(std::size_t row, int column) const {
   const int number = static_cast<int>(row);
   if (PQgetisnull(result_.get(), number, column) != 0) return std::nullopt;
@@ -57,14 +66,34 @@ std::uint64_t Answer::number(std::size_t row, int column) const {
 
 Result<Connection> Connection::open(const std::string& dsn, const std::string& application,
                                     WaitFor wait_for) {
-  // Later keywords win over earlier ones; a dead peer is noticed within seconds.
-  const char* const keywords[] = {
-      "dbname",           "fallback_application_name", "connect_timeout",
-      "keepalives_idle",  "keepalives_interval",       "keepalives_count",
-      "tcp_user_timeout", "client_encoding",           nullptr};
-  const char* const values[] = {
-      dsn.c_str(), application.c_str(), "10", "5", "2", "3", "15000", "UTF8", nullptr};
-  Connection made(PQconnectStartParams(keywords, values, 1), std::move(wait_for));
+  return open(dsn, application, "false", std::move(wait_for));
+}
+
+Result<Connection> Connection::open_replication(const std::string& dsn,
+                                                const std::string& application, WaitFor wait_for) {
+  return open(dsn, application, "database", std::move(wait_for));
+}
+
+Result<Connection> Connection::open(const std::string& dsn, const std::string& application,
+                                    const char* replication, WaitFor wait_for) {
+  // Later keywords win over what the first one says; a dead peer is noticed within seconds.
+  struct Setting {
+    const char* keyword;
+    const char* value;
+  };
+  const Setting settings[] = {
+      {"dbname", dsn.c_str()},       {"fallback_application_name", application.c_str()},
+      {"connect_timeout", "10"},     {"keepalives_idle", "5"},
+      {"keepalives_interval", "2"},  {"keepalives_count", "3"},
+      {"tcp_user_timeout", "15000"}, {"client_encoding", "UTF8"},
+      {"replication", replication},  {nullptr, nullptr}};
+  std::vector<const char*> keywords;
+  std::vector<const char*> values;
+  for (const Setting& setting : settings) {
+    keywords.push_back(setting.keyword);
+    values.push_back(setting.value);
+  }
+  Connection made(PQconnectStartParams(keywords.data(), values.data(), 1), std::move(wait_for));
   PGconn* const connection = made.connection_.get();
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   while (connection != nullptr && PQstatus(connection) != CONNECTION_BAD &&
@@ -110,20 +139,67 @@ Result<Answer> Connection::ask(const char* sql, const std::vector<Cell>& paramet
   return finish();
 }
 
-Result<void> Connection::run(const std::string& sql) {
+Result<Answer> Connection::ask_simply(const std::string& sql) {
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) return lost();
-  auto answer = finish();
+  return finish();
+}
+
+Result<void> Connection::run(const std::string& sql) {
+  auto answer = ask_simply(sql);
   if (!answer) return answer.error();
+  return {};
+}
+
+Result<void> Connection::start_copy(const std::string& command) {
+  PGconn* const connection = connection_.get();
+  if (PQsendQuery(connection, command.c_str()) == 0) return lost();
+  if (auto flushed = flush(); !flushed) return flushed;
+  while (PQisBusy(connection) != 0) {
+    if (auto waited = wait(POLLIN); !waited) return waited;
+    if (PQconsumeInput(connection) == 0) return lost();
+  }
+  const Answer answer(PQgetResult(connection));
+  if (answer.copies()) return {};
+  return answer.error();
+}
+
+Result<Cell> Connection::copied() {
+  PGconn* const connection = connection_.get();
+  char* buffer = nullptr;
+  int size = PQgetCopyData(connection, &buffer, 1);
+  if (size == 0) {
+    if (PQconsumeInput(connection) == 0) return lost();
+    size = PQgetCopyData(connection, &buffer, 1);
+  }
+  if (size > 0) {
+    std::string bytes(buffer, static_cast<std::size_t>(size));
+    PQfreemem(buffer);
+    return Cell(std::move(bytes));
+  }
+  if (size == 0) return Cell();
+  if (PQstatus(connection) != CONNECTION_OK) return lost();
+  return Answer(PQgetResult(connection)).error();
+}
+
+Result<void> Connection::put_copy(std::string_view bytes) {
+  if (PQputCopyData(connection_.get(), bytes.data(), static_cast<int>(bytes.size())) != 1)
+    return lost();
+  return flush();
+}
+
+Result<void> Connection::flush() {
+  PGconn* const connection = connection_.get();
+  for (int left = PQflush(connection); left != 0; left = PQflush(connection)) {
+    if (left < 0) return lost();
+    if (auto waited = wait(POLLIN | POLLOUT); !waited) return waited;
+    if (PQconsumeInput(connection) == 0) return lost();
+  }
   return {};
 }
 
 Result<Answer> Connection::finish() {
   PGconn* const connection = connection_.get();
-  for (int left = PQflush(connection); left != 0; left = PQflush(connection)) {
-    if (left < 0) return lost();
-    if (auto waited = wait(POLLIN | POLLOUT); !waited) return waited.error();
-    if (PQconsumeInput(connection) == 0) return lost();
-  }
+  if (auto flushed = flush(); !flushed) return flushed.error();
   std::optional<Answer> last;
   std::optional<Error> wrong;
   while (true) {

@@ -28,6 +28,8 @@ class Answer {
   /// "" for NULL.
   std::string text(std::size_t row, int column) const { return at(row, column).value_or(""); }
   std::uint64_t number(std::size_t row, int column) const;
+  bool copies() const;  ///< both sides may send copy data now
+  Error error() const;  ///< what it says instead
   bool is_true(std::size_t row, int column) const { return text(row, column) == "t"; }
 
  private:
@@ -49,11 +51,21 @@ class Connection {
   /// `dsn` as libpq takes it (URI or key = value).
   static Result<Connection> open(const std::string& dsn, const std::string& application,
                                  WaitFor wait_for = wait_patiently);
+  /// One that takes replication commands, besides simple statements.
+  static Result<Connection> open_replication(const std::string& dsn, const std::string& application,
+                                             WaitFor wait_for);
 
   /// One statement with parameters $1, $2, …; text in, text out.
   Result<Answer> ask(const char* sql, const std::vector<Cell>& parameters = {});
   /// Several statements, one transaction.
   Result<void> run(const std::string& sql);
+  /// As `run`, and what the last of them answered.
+  Result<Answer> ask_simply(const std::string& sql);
+  /// A command after which both sides send copy data.
+  Result<void> start_copy(const std::string& command);
+  /// A message of it, if one is there; an error when the other side has ended it.
+  Result<Cell> copied();
+  Result<void> put_copy(std::string_view bytes);
   /// Takes in what came, in order.
   Result<std::vector<Notification>> notified();
   int fd() const { return PQsocket(connection_.get()); }
@@ -62,7 +74,10 @@ class Connection {
  private:
   Connection(PGconn* connection, WaitFor wait_for)
       : connection_(connection, PQfinish), wait_for_(std::move(wait_for)) {}
+  static Result<Connection> open(const std::string& dsn, const std::string& application,
+                                 const char* replication, WaitFor wait_for);
   Result<void> wait(short events);
+  Result<void> flush();
   Result<Answer> finish();
   Error lost() const;
 

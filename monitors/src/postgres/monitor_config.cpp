@@ -1,5 +1,7 @@
 #include "postgres/monitor_config.hpp"
 
+#include <algorithm>
+
 #include "postgres/listen.hpp"
 
 namespace peal::monitor {
@@ -12,8 +14,13 @@ void describe(runtime::ConfigSchema& schema, MonitorConfig& config) {
                "the database, as libpq takes it: postgresql://… or host=… dbname=…; what is left "
                "out comes from PGHOST and the like",
                runtime::ConfigSchema::Visibility::secret);
-  schema.field("postgres.mode", config.mode,
-               "outbox: tables and messages, each once; notify: what NOTIFY says, gaps are told");
+  schema.field(
+      "postgres.mode", config.mode,
+      "outbox: tables and messages, each once; logical: tables, each change once, from the "
+      "WAL; notify: what NOTIFY says, gaps are told");
+  schema.field("postgres.slot", config.slot,
+               "with mode = \"logical\": name of the publication, and of the slot up to its "
+               "ending; another monitor of the same database needs another");
   schema.field("postgres.batch_changes_max", config.batch_changes_max,
                "changes that are taken at once");
   schema.field("postgres.batch_bytes_max", config.batch_bytes_max,
@@ -73,12 +80,19 @@ Result<void> complete(MonitorConfig& config) {
                 "postgres.batch_changes_max, postgres.batch_bytes_max and bus.under_way_bytes_max "
                 "are above 0");
   }
-  if (config.mode != "outbox" && config.mode != "notify") {
+  if (config.mode != "outbox" && config.mode != "notify" && config.mode != "logical") {
     return fail(ErrorCode::config_invalid,
-                "postgres.mode: " + config.mode + " is neither outbox nor notify");
+                "postgres.mode: " + config.mode + " is none of outbox, logical and notify");
   }
   if (config.mode == "notify" && config.listens.empty())
     return fail(ErrorCode::config_invalid, "postgres.mode: notify needs a [[listen]]");
+  const auto in_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  if (config.slot.empty() || config.slot.size() > 40 || !std::ranges::all_of(config.slot, in_name))
+    return fail(ErrorCode::config_invalid, "postgres.slot: 1 to 40 of a to z, 0 to 9 and _");
+  if (config.mode == "logical" && config.rules.empty())
+    return fail(ErrorCode::config_invalid, "postgres.mode: logical needs [[rules]]");
   for (const ListenConfig& listen : config.listens) {
     if (auto good = Listen::compile(listen); !good) return good.error();
   }

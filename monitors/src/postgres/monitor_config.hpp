@@ -32,8 +32,10 @@ struct MonitorConfig {
   bus::ZmqBusConfig bus;
   /// How it reaches the database, as libpq takes it; what is left out is libpq's default.
   std::string dsn;
-  /// How changes are read: "outbox", "notify".
+  /// How changes are read: "outbox", "logical", "notify".
   std::string mode = "outbox";
+  /// With mode = "logical": the name of the publication, and what the slot's name begins with.
+  std::string slot = "peal";
   /// Changes that are taken at once, and the bytes after which no further one is.
   std::size_t batch_changes_max = 1000;
   std::size_t batch_bytes_max = 8 * 1024 * 1024;

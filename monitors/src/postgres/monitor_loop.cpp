@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "postgres/logical_reader.hpp"
 #include "postgres/notify_reader.hpp"
 #include "postgres/outbox_reader.hpp"
 
@@ -36,6 +37,10 @@ void signal(int fd) {
 std::unique_ptr<SourceReader> make_reader(const MonitorConfig& config, Waiter& waiter,
                                           const runtime::Logger& logger, MonitorProbe& probe) {
   if (config.mode == "notify") return std::make_unique<NotifyReader>(config, waiter, logger, probe);
+  if (config.mode == "logical") {
+    return std::make_unique<LogicalReader>(config, *Rules::compile(config.rule_list()), waiter,
+                                           logger, probe);
+  }
   return std::make_unique<OutboxReader>(config, *Rules::compile(config.rule_list()), waiter, logger,
                                         probe);
 }

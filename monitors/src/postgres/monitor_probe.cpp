@@ -31,6 +31,10 @@ void MonitorProbe::collect(runtime::MetricSink& sink) const {
   sink.gauge("peal_monitor_lag_bytes", "Bytes that wait in the source", value(lag_bytes_));
   sink.gauge("peal_monitor_lag_seconds", "Age of the oldest change that waits",
              value(lag_ms_) / 1000.0);
+  if (wal_limited_.value() != 0) {
+    sink.gauge("peal_monitor_wal_left_bytes",
+               "Bytes of WAL that may still be written before the slot is lost", value(wal_left_));
+  }
   sink.gauge("peal_monitor_rejected_rows", "Rows in peal.rejected", value(rejected_rows_));
 }
 

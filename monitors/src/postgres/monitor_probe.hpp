@@ -28,6 +28,11 @@ class MonitorProbe final : public runtime::Probe {
     lag_ms_.set(ms);
     rejected_rows_.set(rejected_rows);
   }
+  /// Bytes of WAL after which the slot is lost; none: there is no such limit.
+  void wal_left(std::optional<std::uint64_t> bytes) {
+    wal_limited_.set(bytes ? 1 : 0);
+    wal_left_.set(bytes.value_or(0));
+  }
   void published(const Publisher::Counts& counts) {
     published_.set(counts.published);
     duplicates_.set(counts.duplicates);
@@ -40,6 +45,7 @@ class MonitorProbe final : public runtime::Probe {
   runtime::Counter changes_, unmapped_, rejected_, renumbered_, lost_, sessions_;
   runtime::Counter published_, duplicates_, retries_;
   runtime::Counter connected_, linked_, active_, lag_changes_, lag_bytes_, lag_ms_, rejected_rows_;
+  runtime::Counter wal_limited_, wal_left_;
 };
 
 }  // namespace peal::monitor

@@ -30,6 +30,7 @@ void Publisher::rename(std::string source) {
 
 void Publisher::publish(Outgoing outgoing) {
   ++pending_;
+  pending_bytes_ += size_of(outgoing);
   auto& entry = *lanes_.try_emplace(outgoing.channel).first;
   if (!entry.second.busy) busy_.push_back(&entry);
   entry.second.busy = true;
@@ -132,6 +133,7 @@ void Publisher::settle(Lane& lane, Item& item, const bus::Published& outcome) {
 void Publisher::finish(Item& item, std::optional<Error> error, std::optional<Sequence> met) {
   item.done = true;
   --pending_;
+  pending_bytes_ -= size_of(item.outgoing);
   out_.on_done({item.outgoing.ticket, std::move(error), met});
 }
 

@@ -20,7 +20,8 @@ struct Cursor {
 };
 
 struct Change {
-  enum class What : std::uint8_t { insert, update, remove, truncate };
+  /// snapshot: a row that was there when reading began; without a row: a table's rows come now.
+  enum class What : std::uint8_t { insert, update, remove, truncate, snapshot };
 
   What what = What::insert;
   std::string schema;
@@ -32,12 +33,13 @@ struct Change {
   std::int64_t time_ms = 0;  ///< milliseconds of Unix time; 0: unknown
 };
 
-/// "insert", "update", "delete", "truncate".
+/// "insert", "update", "delete", "truncate", "snapshot".
 std::string_view name_of(Change::What what);
 
 /// What a change becomes for those who watch it: like `What`, but an update that makes a row match
 /// a rule's filter is `enter`, and one after which it no longer matches is `leave`.
-enum class Event : std::uint8_t { insert, update, remove, enter, leave, truncate };
+/// `reset` says that something may have been missed.
+enum class Event : std::uint8_t { insert, update, remove, enter, leave, truncate, snapshot, reset };
 std::string_view name_of(Event event);
 
 }  // namespace peal::monitor

@@ -60,6 +60,7 @@ class Publisher final : public bus::BusSink {
   void rename(std::string source);
   void publish(Outgoing outgoing);
   std::size_t pending() const { return pending_; }
+  std::size_t pending_bytes() const { return pending_bytes_; }
   bool linked() const { return linked_; }
   const Counts& counts() const { return counts_; }
   /// Sends what may be sent; then the port's turn is due.
@@ -114,6 +115,7 @@ class Publisher final : public bus::BusSink {
   bus::RequestId requests_ = 0;
   std::size_t under_way_bytes_ = 0;
   std::size_t pending_ = 0;
+  std::size_t pending_bytes_ = 0;
   bool linked_ = false;
   Counts counts_;
 };

@@ -49,8 +49,8 @@ class Rules {
 
   /// "schema.table" of each rule, and the columns that the rules name there.
   std::map<std::string, std::vector<std::string>> tables() const;
-  /// Tables with a rule whose filter, channel or key needs columns of the old row.
-  std::vector<std::string> wanting_old_rows() const;
+  /// Of each "schema.table" the columns of the old row that filters, channels and keys look at.
+  std::map<std::string, std::vector<std::string>> old_columns() const;
 
  private:
   struct Rule {
@@ -74,7 +74,7 @@ class Rules {
   void add_to_index(std::size_t index);
   std::vector<std::size_t> candidates(const Table& table, const Change& change) const;
   Result<void> apply(const Rule& rule, const Change& change, std::vector<Ring>& rings);
-  Result<void> truncate(const Rule& rule, const Change& change, std::vector<Ring>& rings);
+  Result<void> whole_table(const Rule& rule, const Change& change, std::vector<Ring>& rings);
   Result<Side> side_of(const Rule& rule, const Change& change, const Row& row, Event event);
   Result<void> ring(const Rule& rule, const Change& change, const Side& side, Event event,
                     std::vector<Ring>& rings);
