@@ -4,6 +4,8 @@ import importlib.util
 import pathlib
 import sys
 
+import pytest
+
 SYSTEM = pathlib.Path(__file__).resolve().parents[1] / "system"
 sys.path[:0] = [str(SYSTEM), str(pathlib.Path(__file__).parent)]
 
@@ -13,3 +15,24 @@ _spec.loader.exec_module(_system)
 
 cluster = _system.cluster
 pytest_runtest_makereport = _system.pytest_runtest_makereport
+
+from fresh_root import FreshRoot, run  # noqa: E402
+from lib.processes import bin_dir  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def debs(tmp_path_factory):
+    """The packages of what was built: name -> file."""
+    folder = tmp_path_factory.mktemp("debs")
+    run("cpack", "-B", folder, cwd=bin_dir().parent)
+    found = {deb.name.partition("_")[0]: deb for deb in folder.glob("*.deb")}
+    assert set(found) == {"peal", "peal-dev"}
+    return found
+
+
+@pytest.fixture(scope="session")
+def installed(debs, tmp_path_factory):
+    """A Debian with nothing but the package and what it depends on; not to be changed."""
+    fresh = FreshRoot(tmp_path_factory.mktemp("root") / "debian")
+    fresh.install(debs["peal"])
+    return fresh

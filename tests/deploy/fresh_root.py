@@ -40,14 +40,17 @@ def base() -> pathlib.Path:
 
 
 class FreshRoot:
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, of: pathlib.Path | None = None):
         self.folder = folder
-        run("cp", "-a", base(), folder)
+        run("cp", "-a", of or base(), folder)
         shutil.copy("/etc/resolv.conf", folder / "etc" / "resolv.conf")
         # Services of packages aren't started here.
         policy = folder / "usr/sbin/policy-rc.d"
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
+
+    def copy(self, folder: pathlib.Path) -> "FreshRoot":
+        return FreshRoot(folder, self.folder)
 
     def install(self, *debs: pathlib.Path) -> None:
         for deb in debs:

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from fresh_root import FreshRoot, run
+from fresh_root import run
 from lib.processes import PATIENCE_S, ROOT, bin_dir, until
 
 BUILD = bin_dir().parent
@@ -17,19 +17,9 @@ EXPOSURE_MAX = 2.0
 
 
 @pytest.fixture(scope="module")
-def debs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("debs")
-    run("cpack", "-B", folder, cwd=BUILD)
-    found = {deb.name.partition("_")[0]: deb for deb in folder.glob("*.deb")}
-    assert set(found) == {"peal", "peal-dev"}
-    return found
-
-
-@pytest.fixture(scope="module")
-def root(debs, tmp_path_factory):
-    fresh = FreshRoot(tmp_path_factory.mktemp("root") / "debian")
-    fresh.install(debs["peal"])
-    return fresh
+def root(installed, tmp_path_factory):
+    """One of these tests' own."""
+    return installed.copy(tmp_path_factory.mktemp("own") / "debian")
 
 
 def test_the_deb_is_installed_where_nothing_else_is(root, debs):
