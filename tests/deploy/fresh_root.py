@@ -28,6 +28,7 @@ def base() -> pathlib.Path:
     run("debootstrap", "--variant=minbase", "--include=ca-certificates", RELEASE, BASE)
     for folder in ("share/doc", "share/man", "share/info", "share/locale"):
         shutil.rmtree(BASE / "usr" / folder, ignore_errors=True)
+    (BASE / "etc" / "apt" / "sources.list").unlink()
     for name in ("sources.list", "sources.list.d", "apt.conf.d", "preferences.d", "keyrings"):
         source = pathlib.Path("/etc/apt") / name
         if source.is_dir():
