@@ -1,5 +1,5 @@
-#include "postgres/app.hpp"
+#include "postgres/run.hpp"
 
 int main(int argc, char** argv) {
-  return peal::monitor::run_monitor(argc, argv);
+  return peal::monitor::run_postgres_monitor(argc, argv);
 }

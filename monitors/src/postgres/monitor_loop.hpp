@@ -15,22 +15,25 @@
 
 #include "peal/bus/bus_port.hpp"
 #include "postgres/source_reader.hpp"
+#include "process/app.hpp"
 
 namespace peal::monitor {
 
-class MonitorLoop final : private Waiter, private PublisherOut, private bus::Waker {
+class MonitorLoop final : public MonitorRunner,
+                          private Waiter,
+                          private PublisherOut,
+                          private bus::Waker {
  public:
   /// `on_hopeless` is called at most once, on the thread, with what no retry helps against.
   MonitorLoop(const MonitorConfig& config, const runtime::Logger& logger,
               runtime::ProbeRegistry& probes, std::function<void(const Error&)> on_hopeless);
   ~MonitorLoop() override;
 
-  Result<void> start();
-  /// Ends what is under way, at most for some seconds, and joins.
-  void stop();
-  bool healthy() const;                                   ///< any thread
-  std::string why_not_ready() const;                      ///< any thread; a standby is ready
-  const char* state() const { return reader_->state(); }  ///< any thread
+  Result<void> start() override;
+  void stop() override;
+  bool healthy() const override;
+  std::string why_not_ready() const override;
+  const char* state() const override { return reader_->state(); }
 
  private:
   void wait(int fd, short events, Publisher::Time until) override;

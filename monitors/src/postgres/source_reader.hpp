@@ -12,7 +12,7 @@
 #include "peal/runtime/logger.hpp"
 #include "postgres/connection.hpp"
 #include "postgres/monitor_config.hpp"
-#include "postgres/monitor_probe.hpp"
+#include "process/monitor_probe.hpp"
 
 namespace peal::monitor {
 

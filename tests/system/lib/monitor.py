@@ -1,4 +1,4 @@
-"""peal-monitor-postgres for tests, and what the broker's logs have in the end."""
+"""Monitors for tests, and what the broker's logs have in the end."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ pattern = "*"
 recoverable = true
 history_length_max = 1000000
 history_bytes_max = 1000000000
+history_age_max = "0s"
 """
 
 
@@ -42,6 +43,20 @@ class Monitor(Process):
             return False
         self.ready = json.loads(self.ready_path.read_text())
         return self.metric("peal_monitor_active") == 1
+
+
+class RedisMonitor(Process):
+    def __init__(self, cluster, name: str, redis, broker, config: str, flags: list[str] | None = None):
+        folder = cluster.folder
+        path = folder / f"{name}.toml"
+        path.write_text(config)
+        super().__init__("peal-monitor-redis", name, folder, [
+            "--config", str(path), "--redis-addresses", f"unix:{redis.socket}", "--bus-connect", broker.ready["listen"],
+            "--internal-listen", "127.0.0.1:0", "--control", f"ipc://{folder}/{name}.control", "--ingest", "off",
+            *(flags or [])])
+        cluster.processes.append(self)
+
+    active = Monitor.active
 
 
 def peal(*words: str) -> subprocess.CompletedProcess:

@@ -89,21 +89,25 @@ def hard_work(cluster, postgres, config: str = "") -> None:
         writer.start()
     chance = random.Random(1)
     taken = 0
-    events = ["monitor"] * kills + ["postgres", "broker"] + (["postgres"] if changes >= 100_000 else [])
+    events = ["monitor"] * kills + ["postgres", "broker", "monitor without broker"] + (["postgres"] if changes >= 100_000 else [])
     chance.shuffle(events)
     for event in events:
         # The next blow falls in the middle of the work.
         taken += changes // (2 * len(events))
         until(lambda: committed(postgres) >= taken or not any(w.is_alive() for w in writers), "work goes on", 300)
         if event == "monitor":
-            active = until(lambda: [m for m in monitors if m.active()], "one is active")
-            active[0].kill()
-            active[0].launch()
+            kill_active(monitors)
         elif event == "postgres":
             postgres.crash()
             postgres.start()
         else:
             broker.kill()
+            if event == "monitor without broker":
+                # What it has read meanwhile it can't have published.
+                seen = committed(postgres)
+                until(lambda: committed(postgres) >= seen + 200 or not any(w.is_alive() for w in writers), "work", 300)
+                until(lambda: read_so_far(monitors), "it has read some of it")
+                kill_active(monitors)
             broker = keeping_broker(cluster, listen)
     for writer in writers:
         writer.join()
@@ -112,15 +116,25 @@ def hard_work(cluster, postgres, config: str = "") -> None:
     check(postgres, broker, messages)
 
 
+def kill_active(monitors) -> None:
+    active = until(lambda: [m for m in monitors if m.active()], "one is active")
+    active[0].kill()
+    active[0].launch()
+
+
+def read_so_far(monitors) -> bool:
+    return any(m.active() and m.metric("peal_monitor_changes_total") > 0 for m in monitors)
+
+
 def done_of_outbox(postgres, broker) -> bool:
     return postgres.ask("select count(*) from peal.outbox") == "0"
 
 
 def done_of_log(postgres, broker) -> bool:
-    """All keys have their last value."""
+    """All keys have their last value, in each of their channels."""
     last = dict(tuple(row.values()) for row in postgres.rows("select id, value from items"))
     state = {key: 0 for key in last} | dict(pairs_of(broker))
-    return state == last
+    return state == last and all(messages_of(broker, f"item:{key}")[-1] == value for key, value in last.items())
 
 
 def pairs_of(broker) -> list[list[int]]:
@@ -133,6 +147,15 @@ def committed(postgres) -> int:
     return int(done.stdout) if done.returncode == 0 else 0
 
 
+def differs(what: str, heard: list[int], truth: list[int]) -> None:
+    """Fails, and says how, unless both are the same."""
+    if heard != truth:
+        at = next((i for i, pair in enumerate(zip(heard, truth)) if pair[0] != pair[1]), min(len(heard), len(truth)))
+        raise AssertionError(
+            f"{what}: {len(heard)} heard of {len(truth)}; lost {sorted(set(truth) - set(heard))[:9]}, "
+            f"{len(heard) - len(set(heard))} doubled, from {at} on: {heard[at:at + 9]} for {truth[at:at + 9]}")
+
+
 def check(postgres, broker, messages: bool) -> None:
     truth = {key: [] for key in range(1, KEYS + 1)}
     for row in postgres.rows("select id, value from truth order by number"):
@@ -140,12 +163,13 @@ def check(postgres, broker, messages: bool) -> None:
     assert sum(map(len, truth.values())) > 1000
     for key, values in truth.items():
         assert values == list(range(1, len(values) + 1)), "rows are locked: the truth is in order"
-        assert messages_of(broker, f"item:{key}") == values
+        differs(f"item:{key}", messages_of(broker, f"item:{key}"), values)
     together = {key: [] for key in truth}
     for key, value in pairs_of(broker):
         if value != 0:  # what a snapshot had
             together[key].append(value)
-    assert together == truth
+    for key, values in truth.items():
+        differs(f"items, {key}", together[key], values)
     for number in range(8 if messages else 0):
         counts = messages_of(broker, f"writer:{number}")
         assert counts == sorted(set(counts), reverse=True), "each transaction's messages once, in order"

@@ -13,6 +13,7 @@
 #include "peal/proto/error_code.hpp"
 #include "peal/runtime/config.hpp"
 #include "postgres/monitor_config.hpp"
+#include "redis/redis_config.hpp"
 #include "server/app_config.hpp"
 #include "server/broker_config.hpp"
 
@@ -106,6 +107,9 @@ TEST(ReferenceTest, ConfigIsAsDocumented) {
   monitor::MonitorConfig monitor;
   ConfigSchema monitor_schema;
   monitor::describe(monitor_schema, monitor);
+  monitor::RedisMonitorConfig redis_monitor;
+  ConfigSchema redis_monitor_schema;
+  monitor::describe(redis_monitor_schema, redis_monitor);
   std::string text =
       std::string(kGenerated) +
       "# Configuration\n\n"
@@ -118,7 +122,8 @@ TEST(ReferenceTest, ConfigIsAsDocumented) {
       "The section `[limits]` is in [limits.md](limits.md).\n";
   for (const auto& [name, schema] :
        {std::pair{"peal-gateway", &gateway_schema}, std::pair{"peal-broker", &broker_schema},
-        std::pair{"peal-monitor-postgres", &monitor_schema}}) {
+        std::pair{"peal-monitor-postgres", &monitor_schema},
+        std::pair{"peal-monitor-redis", &redis_monitor_schema}}) {
     text += "\n## " + std::string(name) + "\n\n| key | default | meaning |\n|---|---|---|\n" +
             without_limits(schema->markdown());
   }

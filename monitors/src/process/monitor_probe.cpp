@@ -1,4 +1,4 @@
-#include "postgres/monitor_probe.hpp"
+#include "process/monitor_probe.hpp"
 
 namespace peal::monitor {
 

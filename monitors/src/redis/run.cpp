@@ -1,0 +1,23 @@
+#include "redis/run.hpp"
+
+#include "process/app.hpp"
+#include "redis/redis_loop.hpp"
+
+namespace peal::monitor {
+
+int run_redis_monitor(int argc, char** argv) {
+  RedisMonitorConfig config;
+  runtime::ConfigSchema schema;
+  describe(schema, config);
+  const auto loaded = runtime::load_config(
+      schema, "peal-monitor-redis", "Publishes what is added to streams of a Redis.",
+      std::vector<std::string>(argv + 1, argv + argc), [&] { return complete(config); });
+  if (const auto code = said_and_done(loaded)) return *code;
+  App app({"redis", config.process, config.control, config.limits}, log_of(config.process, loaded),
+          [&](const runtime::Logger& logger, runtime::ProbeRegistry& probes, App::OnHopeless) {
+            return std::make_unique<RedisLoop>(config, logger, probes);
+          });
+  return app.run();
+}
+
+}  // namespace peal::monitor

@@ -1,0 +1,39 @@
+#pragma once
+// One stream and what is made of its entries. Pure.
+
+#include <string>
+#include <vector>
+
+#include "peal/monitor/rules.hpp"
+#include "peal/redis/reply.hpp"
+#include "redis/redis_config.hpp"
+
+namespace peal::monitor {
+
+/// An entry: its id, "milliseconds-number", which is its place in the stream's order, and fields.
+struct StreamEntry {
+  std::string id;
+  Sequence sequence;
+  std::vector<std::pair<std::string, std::string>> fields;
+};
+
+/// What XREAD answered, of one stream; empty: nothing was there.
+Result<std::vector<StreamEntry>> entries_of(const redis::Reply& reply);
+
+class StreamRule {
+ public:
+  /// The error names the entry.
+  static Result<StreamRule> compile(const StreamConfig& config);
+
+  const std::string& stream() const { return config_.stream; }
+  bool from_start() const { return config_.from == "start"; }
+  Result<Ring> ring(const StreamEntry& entry, JsonReader& reader) const;
+  /// Entries were missed; `why` for a person.
+  Ring reset(std::string_view why) const;
+
+ private:
+  StreamConfig config_;
+  Template channel_, key_, payload_;
+};
+
+}  // namespace peal::monitor
