@@ -23,8 +23,9 @@ enum class Operation : std::uint8_t {
   member = 12,
   who = 13,
   query = 14,
+  rewatch = 15,
 };
-inline constexpr std::size_t kOperations = 15;
+inline constexpr std::size_t kOperations = 16;
 
 struct OperationShape {
   bool known = false;
@@ -71,6 +72,7 @@ inline constexpr std::array<OperationShape, kOperations> kShapes = {{
     {.known = true, .both_ways = true, .alias = true, .detail = true},
     {.known = true, .both_ways = true, .number = true, .name = true, .detail = true},
     {.known = true, .both_ways = true, .number = true, .detail = true},
+    {.known = true, .to_broker = true, .alias = true, .name = true, .epoch = true},
 }};
 
 inline constexpr const OperationShape& shape_of(Operation operation) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 #include <vector>
 
@@ -51,13 +52,13 @@ struct Reader::Impl {
   std::vector<bus::Member> members;
 
   // Where the walk is, one index per array.
-  int alias = 0, number = 0, name = 0, detail = 0, publication = 0, delivery = 0;
+  int alias = 0, number = 0, name = 0, detail = 0, publication = 0, epochs = 0;
   std::size_t at = 0;
   std::uint64_t last_number = 0, last_time = 0;
   std::string_view last_name;
 
   void rewind() {
-    alias = number = name = detail = publication = delivery = 0;
+    alias = number = name = detail = publication = epochs = 0;
     at = 0;
     last_number = last_time = 0;
     last_name = {};
@@ -93,6 +94,7 @@ struct Reader::Impl {
   Result<void> check_shape();
   bool walk(OperationSink* sink);
   bool walk_run(Operation operation, std::uint32_t count, OperationSink* sink);
+  bool rewatch(OperationSink* sink);
   bool publish(Operation operation, OperationSink* sink);
   bool read_one(OperationSink* sink);
   bool deliver(bus::Delivery& current, Operation operation, OperationSink* sink);
@@ -113,8 +115,8 @@ struct Reader::Impl {
 /// Every array must have exactly the entries that the runs take, and the body the bytes that they
 /// say.
 Result<void> Reader::Impl::check_shape() {
-  std::uint64_t aliases = 0, numbers = 0, names = 0, details = 0, publications = 0, epochs = 0,
-                links = 0;
+  std::uint64_t aliases = 0, numbers = 0, names = 0, details = 0, publications = 0,
+                epoch_entries = 0, links = 0;
   for (const std::uint32_t run : frame.runs()) {
     const std::uint32_t operation = run % 16;
     const std::uint64_t count = run / 16;
@@ -130,7 +132,7 @@ Result<void> Reader::Impl::check_shape() {
     if (shape.name) names += count;
     if (shape.detail) details += count;
     if (shape.publication) publications += count;
-    if (shape.epoch) epochs += count;
+    if (shape.epoch) epoch_entries += count;
     if (shape.numbered) links += count;
   }
   const auto whole = [](const auto& field, std::uint64_t entries) {
@@ -143,7 +145,7 @@ Result<void> Reader::Impl::check_shape() {
       !whole(frame.number(), numbers) || !whole(frame.name_bytes(), names) ||
       !fits(frame.detail_bytes(), details) || !whole(frame.payload_bytes(), publications) ||
       !fits(frame.offset(), publications) || !fits(frame.time(), publications) ||
-      !fits(frame.epoch(), epochs)) {
+      !fits(frame.epoch(), epoch_entries)) {
     return garbage("arrays of unequal length");
   }
   if (sum(frame.name_bytes()) + sum(frame.detail_bytes()) + sum(frame.payload_bytes()) !=
@@ -152,6 +154,15 @@ Result<void> Reader::Impl::check_shape() {
   }
   numbered = static_cast<std::uint32_t>(links);
   return {};
+}
+
+bool Reader::Impl::rewatch(OperationSink* sink) {
+  const bus::Alias alias_taken = take_alias();
+  Epoch seen;
+  if (!epoch_of(dense(frame.epoch(), epochs++), seen)) return false;
+  const std::string_view channel = take_name();
+  if (sink != nullptr) sink->on_watch(alias_taken, channel, seen);
+  return true;
 }
 
 bool Reader::Impl::publish(Operation operation, OperationSink* sink) {
@@ -182,7 +193,7 @@ bool Reader::Impl::deliver(bus::Delivery& to, Operation operation, OperationSink
     bus::PublishRequest request;
     to.alias = take_alias();
     to.epoch = Epoch();
-    if (!epoch_of(dense(frame.epoch(), delivery++), to.epoch)) return false;
+    if (!epoch_of(dense(frame.epoch(), epochs++), to.epoch)) return false;
     const std::string_view text = take_detail();
     if (!text.empty() && !decode_request(text, request)) return false;
     if (!take_publication(request.publication)) return false;
@@ -284,9 +295,12 @@ bool Reader::Impl::walk_run(Operation operation, std::uint32_t count, OperationS
       case Operation::watch: {
         const bus::Alias alias_taken = take_alias();
         const std::string_view channel = take_name();
-        if (sink != nullptr) sink->on_watch(alias_taken, channel);
+        if (sink != nullptr) sink->on_watch(alias_taken, channel, {});
         break;
       }
+      case Operation::rewatch:
+        good = rewatch(sink);
+        break;
       case Operation::unwatch: {
         const bus::Alias alias_taken = take_alias();
         if (sink != nullptr) sink->on_unwatch(alias_taken);
@@ -376,6 +390,16 @@ Result<void> Reader::read(std::string_view header, std::string_view body) {
                              frame.consumed_history()};
   m.stamp.consumed_messages = frame.consumed_messages();
   m.stamp.bytes.values = {frame.control_bytes(), frame.live_bytes(), frame.history_bytes()};
+  m.stamp.not_ready = frame.not_ready();
+  m.stamp.view = frame.view();
+  m.stamp.stood_in.reset();
+  if (Epoch stood_in; frame.stood_in() != 0) {
+    if (!epoch_of(frame.stood_in(), stood_in)) {
+      m.frame.Clear();
+      return garbage("no epoch");
+    }
+    m.stamp.stood_in = stood_in;
+  }
   if (frame.has_hello()) {
     const pb::Hello& in = frame.hello();
     if (!ChannelName::valid(in.cluster()) || !ChannelName::valid(in.node())) {
@@ -387,12 +411,20 @@ Result<void> Reader::read(std::string_view header, std::string_view body) {
                     in.cluster(),
                     in.node(),
                     in.incarnation(),
-                    in.members_hash(),
                     in.message_bytes_max(),
                     in.batch_bytes_max(),
                     in.credit_bytes(),
                     in.credit_messages(),
-                    in.answers()};
+                    in.answers(),
+                    in.broker(),
+                    {in.members().begin(), in.members().end()},
+                    in.store()};
+    const bool readable = std::ranges::all_of(m.hello->members, ChannelName::valid);
+    if (!readable || (!in.store().empty() && !ChannelName::valid(in.store()))) {
+      m.hello.reset();
+      m.frame.Clear();
+      return garbage("a Hello without readable names");
+    }
   }
   if (frame.has_refusal()) {
     const auto code = error_code_from_name(frame.refusal().code());

@@ -44,7 +44,7 @@ struct Writer::Impl {
   std::uint32_t numbered = 0;
   int details = 0;
   int publications = 0;
-  int deliveries = 0;
+  int epochs = 0;
   std::uint64_t last_number = 0;
   std::uint64_t last_time = 0;
   bool greeting = false;
@@ -107,7 +107,7 @@ struct Writer::Impl {
     name.clear();
     run = Operation::none;
     run_length = operations = numbered = 0;
-    details = publications = deliveries = 0;
+    details = publications = epochs = 0;
     last_number = last_time = 0;
     greeting = false;
   }
@@ -121,6 +121,13 @@ Writer& Writer::operator=(Writer&&) noexcept = default;
 void Writer::watch(bus::Alias alias, std::string_view channel) {
   impl_->begin(Operation::watch);
   impl_->add_alias(alias);
+  impl_->add_name(channel);
+}
+
+void Writer::rewatch(bus::Alias alias, std::string_view channel, const Epoch& seen) {
+  impl_->begin(Operation::rewatch);
+  impl_->add_alias(alias);
+  add_dense(*impl_->frame.mutable_epoch(), impl_->epochs++, number_of(seen));
   impl_->add_name(channel);
 }
 
@@ -152,7 +159,7 @@ void Writer::delivery(bus::Alias alias, const Epoch& epoch, const PublicationVie
   impl_->begin(Operation::delivery);
   impl_->add_alias(alias);
   const std::uint64_t number = publication.offset.value == 0 ? 0 : number_of(epoch);
-  add_dense(*impl_->frame.mutable_epoch(), impl_->deliveries++, number);
+  add_dense(*impl_->frame.mutable_epoch(), impl_->epochs++, number);
   const std::size_t before = impl_->body.size();
   encode_attributes(impl_->body, publication);
   impl_->add_detail(before);
@@ -261,12 +268,15 @@ void Writer::hello(const Hello& hello) {
   out.set_cluster(hello.cluster);
   out.set_node(hello.node);
   out.set_incarnation(hello.incarnation);
-  out.set_members_hash(hello.members_hash);
   out.set_message_bytes_max(hello.message_bytes_max);
   out.set_batch_bytes_max(hello.batch_bytes_max);
   out.set_credit_bytes(hello.credit_bytes);
   out.set_credit_messages(hello.credit_messages);
   out.set_answers(hello.answers);
+  out.set_broker(hello.broker);
+  for (const std::string& member : hello.members)
+    out.add_members(member);
+  out.set_store(hello.store);
 }
 
 void Writer::refusal(const Error& error) {
@@ -299,6 +309,9 @@ Message Writer::close(const Stamp& stamp) {
   frame.set_control_bytes(stamp.bytes[LinkClass::control]);
   frame.set_live_bytes(stamp.bytes[LinkClass::live]);
   frame.set_history_bytes(stamp.bytes[LinkClass::history]);
+  frame.set_not_ready(stamp.not_ready);
+  frame.set_view(stamp.view);
+  if (stamp.stood_in) frame.set_stood_in(number_of(*stamp.stood_in));
   Message message;
   frame.SerializeToString(&message.header);
   const std::size_t usual = impl_->body.size();

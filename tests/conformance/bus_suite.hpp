@@ -47,6 +47,8 @@ class BusDriver {
   virtual void heal() { ADD_FAILURE() << "this driver has no link"; }
   /// The link goes silent: nothing arrives any more, nothing is closed.
   virtual void freeze() { ADD_FAILURE() << "this driver has no link"; }
+  /// After a silence another broker may have served meanwhile: what was told may not be all.
+  virtual bool others_take_over() const { return false; }
 };
 
 struct BusDriverOptions {

@@ -137,14 +137,17 @@ TEST_P(SharedBusSuite, BackendsHearOfOccupiedAndVacatedChannels) {
   wait_until_settled(node(0), "room:4");
   const auto heard = [&](const std::string& event) {
     return node(1).heard([&](const RecordingSink& sink) {
-      return !sink.heard.empty() && sink.heard.back().publication.payload == event;
+      return std::ranges::any_of(sink.heard, [&](const auto& heard_of) {
+        return heard_of.publication.payload.starts_with(event);
+      });
     });
   };
-  // Behind a settled answer a reset may still come, but nothing of what was before.
+  // Behind a settled answer a reset may still come (of several brokers, from each), but nothing of
+  // what was before.
   watch_and_wait(0, kRoom, "room:4");
-  EXPECT_TRUE(heard(R"({"event":"occupied","channel":"room:4"})"));
+  EXPECT_TRUE(heard(R"({"event":"occupied","channel":"room:4")"));
   node(0).unwatch(kRoom);
-  EXPECT_TRUE(heard(R"({"event":"vacated","channel":"room:4"})"));
+  EXPECT_TRUE(heard(R"({"event":"vacated","channel":"room:4")"));
 }
 
 TEST_P(LinkedBusSuite, AnotherBrokerIsQuietForALeaseAndThenSaysToLookAgain) {
@@ -191,7 +194,8 @@ TEST_P(LinkedBusSuite, ALinkThatComesBackWithinTheLeaseIsNotNoticed) {
       node(0).heard([&](const RecordingSink& sink) { return sink.heads.size() > answers; }));
   enter(node(0), "a", "ann");
   EXPECT_EQ(ask(node(0), "room:6").answer.sessions, 2U);
-  expect_heard(node(0), {"join a ann", "join b", "leave b"});
+  expect_heard(node(0),
+               {"join a ann", "join b", driver().others_take_over() ? "changed " : "leave b"});
   EXPECT_EQ(ask(node(0), "room:6").members, Strings{"a ann"});
 }
 

@@ -7,7 +7,7 @@ namespace {
 class MemoryPlace final : public LogStorePlace {
  public:
   std::unique_ptr<LogStore> make(StoreSeat seat) override {
-    return make_memory_log_store(seat.sink, seat.options_of, seat.limits, seat.random);
+    return make_memory_log_store(seat.sink, seat.options_of, seat.limits, seat.epochs);
   }
 };
 

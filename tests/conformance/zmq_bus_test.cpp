@@ -1,6 +1,6 @@
-// The bus over ZeroMQ against a broker in this process: each node is a gateway with a bus of its
-// own, or a shard of one gateway. The link is cut by ending the broker (what its core held is
-// lost), and goes silent when the broker's thread stands still.
+// The bus over ZeroMQ against one broker in this process, or three that share the channels: each
+// node is a gateway with a bus of its own, or a shard of one gateway. The links are cut by ending
+// the brokers (what their cores held is lost), and go silent when their threads stand still.
 #include "peal/bus/zmq_bus.hpp"
 
 #include <cstdlib>
@@ -8,11 +8,14 @@
 
 #include "bus_suite.hpp"
 #include "server/broker_loop.hpp"
+#include "temp_folder.hpp"
 
 namespace peal::bus::test {
 namespace {
 
-enum class Shape : std::uint8_t { bus_per_node, one_bus };
+using namespace std::chrono_literals;
+
+enum class Shape : std::uint8_t { bus_per_node, one_bus, three_brokers };
 
 /// PEAL_TEST_LOG=1 shows what links say while a test runs.
 runtime::Logger said_aloud() {
@@ -24,7 +27,14 @@ runtime::Logger said_aloud() {
 class ZmqDriver final : public BusDriver {
  public:
   ZmqDriver(const BusDriverOptions& options, Shape shape) : options_(options), shape_(shape) {
-    start_broker("tcp://127.0.0.1:0");
+    options_.limits.broker_settle = 200ms;
+    if (shape_ == Shape::three_brokers) {
+      for (const char* name : {"a", "b", "c"})
+        brokers_.push_back({{name, "ipc://" + folder_.path() + "/" + name}, nullptr});
+    } else {
+      brokers_.push_back({{"", "tcp://127.0.0.1:0"}, nullptr});
+    }
+    start_brokers();
   }
   ~ZmqDriver() override {
     heal_silence();
@@ -34,7 +44,7 @@ class ZmqDriver final : public BusDriver {
   void attach(std::span<const std::unique_ptr<BusNode>> nodes) override {
     std::vector<BusPort*> ports;
     for (const auto& node : nodes) {
-      if (buses_.empty() || shape_ == Shape::bus_per_node) buses_.push_back(make_bus());
+      if (buses_.empty() || shape_ != Shape::one_bus) buses_.push_back(make_bus());
       ports.push_back(&buses_.back()->attach(node->sink(), *node));
     }
     for (const auto& bus : buses_)
@@ -49,32 +59,53 @@ class ZmqDriver final : public BusDriver {
   std::size_t buses() const override { return buses_.size(); }
   Bus& bus(std::size_t i) override { return *buses_[i]; }
 
-  void cut() override { broker_.reset(); }
+  void cut() override {
+    for (Broker& broker : brokers_)
+      broker.loop.reset();
+  }
   void heal() override {
     heal_silence();
-    if (!broker_) start_broker(endpoint_);
+    start_brokers();
   }
   void freeze() override {
     awake_ = std::promise<void>();
     auto asleep = std::make_shared<std::shared_future<void>>(awake_->get_future().share());
-    broker_->post([asleep](broker::Router&) { asleep->wait(); });
+    for (Broker& broker : brokers_)
+      broker.loop->post([asleep](broker::Router&) { asleep->wait(); });
   }
+  bool others_take_over() const override { return brokers_.size() > 1; }
 
  private:
-  void start_broker(const std::string& listen) {
+  struct Broker {
+    BrokerAddress address;
+    std::unique_ptr<broker::BrokerLoop> loop;
+  };
+
+  void start_brokers() {
+    for (Broker& broker : brokers_)
+      if (!broker.loop) start(broker);
+  }
+  void start(Broker& broker) {
     broker::BrokerLoopConfig config;
-    config.listen = listen;
-    config.node = "broker";
+    config.listen = broker.address.endpoint;
+    config.node = broker.address.name.empty() ? "broker" : broker.address.name;
+    if (brokers_.size() > 1) {
+      for (const Broker& member : brokers_)
+        config.members.push_back(member.address);
+    }
     config.check_json = false;
-    broker_ = std::make_unique<broker::BrokerLoop>(config, options_.options_of, options_.limits,
-                                                   logger_, probes_);
-    const auto started = broker_->start();
+    broker.loop = std::make_unique<broker::BrokerLoop>(config, options_.options_of, options_.limits,
+                                                       logger_, probes_);
+    const auto started = broker.loop->start();
     ASSERT_TRUE(started.has_value()) << started.error().message;
-    endpoint_ = broker_->endpoint();
+    broker.address.endpoint = broker.loop->endpoint();
   }
   std::unique_ptr<Bus> make_bus() {
     ZmqBusConfig config;
-    config.connect = {endpoint_};
+    for (const Broker& broker : brokers_) {
+      const std::string& name = broker.address.name;
+      config.connect.push_back((name.empty() ? "" : name + "=") + broker.address.endpoint);
+    }
     config.node = "gateway-" + std::to_string(buses_.size());
     auto bus = make_zmq_bus(config, options_.limits, logger_, probes_);
     EXPECT_TRUE(bus.has_value()) << (bus ? "" : bus.error().message);
@@ -90,8 +121,8 @@ class ZmqDriver final : public BusDriver {
   const Shape shape_;
   runtime::ProbeRegistry probes_;
   runtime::Logger logger_ = said_aloud();
-  std::unique_ptr<broker::BrokerLoop> broker_;
-  std::string endpoint_;
+  peal::test::TempFolder folder_;
+  std::vector<Broker> brokers_;
   std::vector<std::unique_ptr<Bus>> buses_;
   std::optional<std::promise<void>> awake_;
 };
@@ -104,10 +135,13 @@ BusDriverParam driver(const char* name, Shape shape) {
 
 const auto kGateways = driver("zmq_gateways", Shape::bus_per_node);
 const auto kShards = driver("zmq_shards", Shape::one_bus);
+const auto kThree = driver("zmq_three_brokers", Shape::three_brokers);
 
-INSTANTIATE_TEST_SUITE_P(Zmq, BusSuite, testing::Values(kGateways, kShards), driver_name);
-INSTANTIATE_TEST_SUITE_P(Zmq, SharedBusSuite, testing::Values(kGateways, kShards), driver_name);
-INSTANTIATE_TEST_SUITE_P(Zmq, LinkedBusSuite, testing::Values(kGateways, kShards), driver_name);
+INSTANTIATE_TEST_SUITE_P(Zmq, BusSuite, testing::Values(kGateways, kShards, kThree), driver_name);
+INSTANTIATE_TEST_SUITE_P(Zmq, SharedBusSuite, testing::Values(kGateways, kShards, kThree),
+                         driver_name);
+INSTANTIATE_TEST_SUITE_P(Zmq, LinkedBusSuite, testing::Values(kGateways, kShards, kThree),
+                         driver_name);
 
 }  // namespace
 }  // namespace peal::bus::test

@@ -23,9 +23,12 @@ class Rewriter final : public wire::OperationSink {
   std::string digest;
   std::size_t payload_bytes = 0;
 
-  void on_watch(bus::Alias alias, std::string_view channel) override {
+  void on_watch(bus::Alias alias, std::string_view channel,
+                const std::optional<Epoch>& seen) override {
     note("w", alias.index, alias.generation, channel);
-    writer.watch(alias, channel);
+    if (!seen) return writer.watch(alias, channel);
+    note(" s", 0, 0, seen->view());
+    writer.rewatch(alias, channel, *seen);
   }
   void on_unwatch(bus::Alias alias) override {
     note("u", alias.index, alias.generation, {});
@@ -187,7 +190,10 @@ wire::Message example(Random& random, wire::Direction direction) {
           w.presence(who);
           break;
         case 0:
-          w.watch(alias(), channel);
+          if (random.one_in(2))
+            w.watch(alias(), channel);
+          else
+            w.rewatch(alias(), channel, kEpoch);
           break;
         case 1:
           w.unwatch(alias());
@@ -248,7 +254,8 @@ wire::Message example(Random& random, wire::Direction direction) {
       }
     }
   }
-  if (random.one_in(10)) w.hello({1, 1, "peal", "node", 1, 2, 3, 4, 5, 6});
+  if (random.one_in(10))
+    w.hello({1, 1, "peal", "node", 1, 2, 3, 4, 5, false, true, {"a", "b"}, "disk"});
   if (random.one_in(10)) w.refusal(fail(ErrorCode::hello_required, "hello"));
   return w.close({});
 }

@@ -8,12 +8,12 @@ using namespace std::chrono_literals;
 constexpr int kMessagesPerTurn = 64;
 constexpr Duration kIdleMax = 100ms;
 
-broker::RandomSource chance_of(World& world) {
+broker::EpochSource chance_of(World& world) {
   return [&world] { return world.random(); };
 }
 
 /// The same numbers for every life, as of a machine that has no chance of its own.
-broker::RandomSource no_chance() {
+broker::EpochSource no_chance() {
   return [number = std::uint64_t{0}]() mutable { return ++number; };
 }
 
@@ -58,7 +58,7 @@ broker::StoreChoice BrokerLife::store(Disk& disk, Truth& truth) {
             {}};
   }
   const auto in_memory = [](broker::StoreSeat seat) {
-    return broker::make_memory_log_store(seat.sink, seat.options_of, seat.limits, seat.random);
+    return broker::make_memory_log_store(seat.sink, seat.options_of, seat.limits, seat.epochs);
   };
   return {witnessed(in_memory, truth), {}, {}};
 }

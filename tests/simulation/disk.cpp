@@ -3,8 +3,6 @@
 #include <deque>
 #include <unordered_map>
 
-#include "core/epoch_from.hpp"
-
 namespace peal::simulation {
 namespace {
 
@@ -113,8 +111,8 @@ class DiskStore final : public broker::LogStore {
     if (found != disk_.files.end()) return found->second;
     Disk::File& made = disk_.files[std::string(channel)];
     made.options = seat_.options_of(channel);
-    made.log = std::make_unique<broker::test::SavedLog>(broker::epoch_from(seat_.random()),
-                                                        made.options, disk_.limits);
+    made.log =
+        std::make_unique<broker::test::SavedLog>(seat_.epochs.next(), made.options, disk_.limits);
     return made;
   }
   bus::Published commit(const Asked& asked, TimePoint now) {
@@ -130,7 +128,7 @@ class DiskStore final : public broker::LogStore {
     return outcome;
   }
 
-  const broker::StoreSeat seat_;
+  broker::StoreSeat seat_;
   Disk& disk_;
   Machine& machine_;
   Truth& truth_;

@@ -11,7 +11,7 @@ class Witness final : public broker::LogStore, private broker::LogStoreSink {
   Witness(const broker::MakeLogStore& make, broker::StoreSeat seat, Truth& truth)
       : sink_(seat.sink), truth_(truth) {
     broker::LogStoreSink& mine = *this;
-    store_ = make({mine, std::move(seat.options_of), seat.limits, std::move(seat.random),
+    store_ = make({mine, std::move(seat.options_of), seat.limits, std::move(seat.epochs),
                    std::move(seat.wake), std::move(seat.home)});
   }
 

@@ -13,8 +13,13 @@ class Tamper::Copy final : public wire::OperationSink {
  public:
   Copy(Tamper& tamper, wire::Writer& out, bool lose) : tamper_(tamper), out_(out), lose_(lose) {}
 
-  void on_watch(bus::Alias alias, std::string_view channel) override {
-    out_.watch(alias, channel);
+  void on_watch(bus::Alias alias, std::string_view channel,
+                const std::optional<Epoch>& seen) override {
+    if (seen) {
+      out_.rewatch(alias, channel, *seen);
+    } else {
+      out_.watch(alias, channel);
+    }
     if (tamper_.late_unwatches_.erase(alias.index) != 0) out_.unwatch(alias);
   }
   void on_unwatch(bus::Alias alias) override {

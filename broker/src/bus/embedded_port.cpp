@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::chrono::seconds kTick{1};
 
-broker::RandomSource seeded_random() {
+broker::EpochSource random_epochs() {
   std::random_device device;
   std::seed_seq seed{device(), device(), device(), device()};
   return [engine = std::mt19937_64(seed)]() mutable { return engine(); };
@@ -44,7 +44,7 @@ EmbeddedPort::EmbeddedPort(EmbeddedShared& shared, std::uint32_t index, BusSink&
       index_(index),
       sink_(sink),
       waker_(waker),
-      core_(*this, std::move(options_of), shared.limits, seeded_random(), store_choice()),
+      core_(*this, std::move(options_of), shared.limits, random_epochs(), store_choice()),
       links_(shared.shards) {}
 
 EmbeddedPort::~EmbeddedPort() = default;

@@ -20,6 +20,16 @@ std::string versions(const wire::Hello& hello) {
   return std::to_string(hello.version_min) + "-" + std::to_string(hello.version_max);
 }
 
+/// As many names as a person reads.
+std::string listed(const std::vector<std::string>& names) {
+  if (names.empty()) return "no list of brokers";
+  std::string list = "the brokers";
+  for (const std::string& name : names)
+    list += (name == names.front() ? " " : ", ") + name;
+  constexpr std::size_t kReadable = 400;
+  return list.size() <= kReadable ? list : list.substr(0, kReadable) + "…";
+}
+
 std::string seconds(std::chrono::milliseconds time) {
   return std::to_string(static_cast<double>(time.count()) / 1000.0).substr(0, 4) + " s";
 }
@@ -69,6 +79,19 @@ void PeerLink::greet(const wire::Hello& hello) {
                                                       ", " + hello.node + " speaks " +
                                                       versions(hello));
   }
+  if (hello.members != me_.members) {
+    return refuse(ErrorCode::members_mismatch, me_.node + " knows " + listed(me_.members) + "; " +
+                                                   hello.node + " knows " + listed(hello.members));
+  }
+  if (hello.broker && me_.broker) {
+    if (hello.node == me_.node)
+      return refuse(ErrorCode::members_mismatch, "two brokers are named " + me_.node);
+    if (hello.store != me_.store) {
+      return refuse(ErrorCode::members_mismatch, me_.node + " keeps its logs in " + me_.store +
+                                                     ", " + hello.node + " in " + hello.store +
+                                                     ": store.driver differs");
+    }
+  }
   if (hello.credit_bytes == 0 || hello.credit_messages == 0) {
     return refuse(ErrorCode::command_invalid, hello.node + " grants no credit");
   }
@@ -92,6 +115,7 @@ PeerLink::Verdict PeerLink::on_message(const Arrival& arrival, LinkTime now) {
     end(*arrival.refusal);
     return verdict;
   }
+  standing_ = {arrival.stamp.not_ready, arrival.stamp.stood_in, arrival.stamp.view};
   if (state_ == State::greeting) {
     if (!arrival.hello) {
       refuse(ErrorCode::hello_required, me_.node + " does not know this link: say Hello");
@@ -174,14 +198,25 @@ wire::Stamp PeerLink::stamp(const wire::PerClass<std::uint32_t>& bytes, std::uin
   for (const LinkClass c : kClasses)
     sent_[c] += bytes[c];
   if (operations) ++messages_sent_;
+  stamp.not_ready = mine_.not_ready;
+  stamp.stood_in = mine_.stood_in;
+  stamp.view = mine_.view;
+  standing_due_ = false;
   stamp.consumed = reported_ = consumed_;
   stamp.consumed_messages = messages_reported_ = messages_consumed_;
   last_sent_ = now;
   return stamp;
 }
 
+void PeerLink::stand(const Standing& mine) {
+  if (mine == mine_) return;
+  mine_ = mine;
+  standing_due_ = true;
+}
+
 bool PeerLink::report_due() const {
   if (!linked()) return false;
+  if (standing_due_) return true;
   for (const LinkClass c : kClasses) {
     if (consumed_[c] - reported_[c] >= me_.credit_bytes / kReportShare) return true;
   }

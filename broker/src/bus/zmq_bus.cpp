@@ -74,16 +74,17 @@ class ZmqBus final : public Bus {
 
 Result<std::unique_ptr<Bus>> make_zmq_bus(ZmqBusConfig config, const Limits& limits,
                                           runtime::Logger logger, runtime::ProbeRegistry& probes) {
-  if (config.connect.size() != 1) {
-    return fail(ErrorCode::config_invalid, "bus.connect names exactly one broker in this version");
-  }
+  auto brokers = read_brokers(config.connect, "bus.connect");
+  if (!brokers) return brokers.error();
   if (auto keys = runtime::complete(config.curve); !keys) return keys.error();
-  const auto safe =
-      runtime::require_curve(config.connect.front(), config.curve, config.insecure, "bus.connect");
-  if (!safe) return safe.error();
+  for (const BrokerAddress& broker : *brokers) {
+    const auto safe =
+        runtime::require_curve(broker.endpoint, config.curve, config.insecure, "bus.connect");
+    if (!safe) return safe.error();
+  }
   if (config.curve.configured() && config.curve.server_key.empty()) {
     return fail(ErrorCode::config_invalid,
-                "curve.server_key is missing: the public key of the broker");
+                "curve.server_key is missing: the public key of the brokers");
   }
   return std::unique_ptr<Bus>(std::make_unique<ZmqBus>(std::move(config), limits, logger, probes));
 }

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <zmq.h>
 
-#include <array>
+#include <vector>
 
 namespace peal::bus {
 
@@ -68,11 +68,13 @@ std::optional<std::string> ZmqListener::next_failure() {
   return std::nullopt;
 }
 
-void ZmqListener::wait(std::chrono::milliseconds timeout) {
+void ZmqListener::wait(std::chrono::milliseconds timeout, std::span<const int> others) {
   if (socket_->pending()) return;
-  std::array<pollfd, 3> polled{{{wake_.descriptor(), POLLIN, 0},
-                                {socket_->descriptor(), POLLIN, 0},
-                                {socket_->monitor_descriptor(), POLLIN, 0}}};
+  std::vector<pollfd> polled{{wake_.descriptor(), POLLIN, 0},
+                             {socket_->descriptor(), POLLIN, 0},
+                             {socket_->monitor_descriptor(), POLLIN, 0}};
+  for (const int other : others)
+    polled.push_back({other, POLLIN, 0});
   ::poll(polled.data(), polled.size(), static_cast<int>(timeout.count()));
   if ((polled[0].revents & POLLIN) != 0) wake_.clear();
 }

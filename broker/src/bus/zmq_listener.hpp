@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -37,7 +38,8 @@ class ZmqListener {
   /// The next handshake that failed.
   std::optional<std::string> next_failure();
 
-  void wait(std::chrono::milliseconds timeout);
+  /// Until something comes, here or on one of `others` (descriptors).
+  void wait(std::chrono::milliseconds timeout, std::span<const int> others = {});
   void wake() noexcept { wake_.wake(); }  ///< any thread
   /// What was sent last has a moment to leave when the socket closes.
   void linger(std::chrono::milliseconds time);

@@ -10,14 +10,9 @@ namespace peal::bus {
 
 class ZmqBusProbe final : public runtime::Probe {
  public:
-  void linked() {
-    links_.add();
-    linked_.set(1);
-  }
-  void link_lost() {
-    lost_.add();
-    linked_.set(0);
-  }
+  void linked() { links_.add(); }
+  void link_lost() { lost_.add(); }
+  void links_are(std::size_t links) { linked_.set(links); }
   void message_sent(std::size_t bytes) {
     messages_sent_.add();
     bytes_sent_.add(bytes);
@@ -40,7 +35,7 @@ class ZmqBusProbe final : public runtime::Probe {
                              const runtime::Counter& c) {
       sink.counter(name, help, static_cast<double>(c.value()));
     };
-    sink.gauge("peal_bus_linked", "Whether this process is linked with a broker",
+    sink.gauge("peal_bus_brokers_linked", "Brokers that this process is linked with",
                static_cast<double>(linked_.value()));
     counter("peal_bus_links_total", "Link sessions begun", links_);
     counter("peal_bus_links_lost_total", "Link sessions ended", lost_);

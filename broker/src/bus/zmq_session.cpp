@@ -36,11 +36,13 @@ PresenceAnswer failed_presence(RequestId id, Error why) {
 }
 
 ZmqSession::ZmqSession(SessionOwner& owner, wire::Hello me, LinkOptions options,
-                       std::uint32_t ports, std::size_t batch_bytes_max, LinkTime now)
+                       std::uint32_t ports, std::size_t batch_bytes_max, LinkTime now,
+                       const Standing& standing)
     : owner_(owner),
       link_(std::move(me), options, now),
       sender_(link_, owner, batch_bytes_max),
       ports_(ports) {
+  link_.stand(standing);
   sender_.hello(now);
 }
 
@@ -64,9 +66,14 @@ void ZmqSession::on_turn(LinkTime now) {
   if (sender_.gone()) link_.end(fail(ErrorCode::broker_unavailable, "the connection is gone"));
 }
 
-void ZmqSession::watch(std::uint32_t port, Alias alias, std::string_view channel) {
-  sender_.write(LinkClass::control, channel.size() + kOperationBytes)
-      .watch(to_wire(port, alias), channel);
+void ZmqSession::watch(std::uint32_t port, Alias alias, std::string_view channel,
+                       const std::optional<Epoch>& seen) {
+  wire::Writer& writer = sender_.write(LinkClass::control, channel.size() + kOperationBytes);
+  if (seen && link_.version() >= wire::kVersionMembers) {
+    writer.rewatch(to_wire(port, alias), channel, *seen);
+  } else {
+    writer.watch(to_wire(port, alias), channel);
+  }
 }
 
 void ZmqSession::unwatch(std::uint32_t port, Alias alias) {
@@ -167,8 +174,7 @@ void ZmqSession::on_head(const HeadNotice& notice) {
   HeadNotice mine = notice;
   mine.alias = from_wire(notice.alias);
   const std::uint32_t port = port_of(notice.alias);
-  owner_.on_answer(port, mine.alias, mine.head.has_value(), mine.error.has_value());
-  owner_.results(port).head(mine);
+  if (owner_.on_head(port, mine)) owner_.results(port).head(mine);
 }
 
 void ZmqSession::on_published(const Published& outcome) {
@@ -198,7 +204,8 @@ void ZmqSession::on_presence_answer(const PresenceAnswer& answer) {
 void ZmqSession::on_presence_event(const PresenceEvent& event) {
   PresenceEvent mine = event;
   mine.alias = from_wire(event.alias);
-  owner_.results(port_of(event.alias)).presence_event(mine);
+  const std::uint32_t port = port_of(event.alias);
+  if (owner_.on_presence_event(port, mine.alias)) owner_.results(port).presence_event(mine);
 }
 
 void ZmqSession::on_cluster_query(RequestId id, const ClusterQuery& query) {

@@ -24,8 +24,9 @@ class SessionOwner : public MessageSink {
   /// A publication for a port, as far as it has room.
   virtual void deliver(std::uint32_t port, Alias alias, const Epoch& epoch,
                        const PublicationView& publication) = 0;
-  /// The channel of this alias keeps a log (or not).
-  virtual void on_answer(std::uint32_t port, Alias alias, bool recoverable, bool refused) = 0;
+  /// Whether the port is to hear it.
+  virtual bool on_head(std::uint32_t port, const HeadNotice& notice) = 0;
+  virtual bool on_presence_event(std::uint32_t port, Alias alias) = 0;
   /// Where questions to the cluster, and answers to them, belong; null: nowhere.
   virtual ZmqQueries* queries() { return nullptr; }
 };
@@ -33,7 +34,7 @@ class SessionOwner : public MessageSink {
 class ZmqSession final : private wire::OperationSink {
  public:
   ZmqSession(SessionOwner& owner, wire::Hello me, LinkOptions options, std::uint32_t ports,
-             std::size_t batch_bytes_max, LinkTime now);
+             std::size_t batch_bytes_max, LinkTime now, const Standing& standing = {});
 
   PeerLink& link() { return link_; }
   const PeerLink& link() const { return link_; }
@@ -48,7 +49,9 @@ class ZmqSession final : private wire::OperationSink {
   bool takes_commands() const {
     return link_.has_credit(wire::LinkClass::control) && link_.has_credit(wire::LinkClass::live);
   }
-  void watch(std::uint32_t port, Alias alias, std::string_view channel);
+  /// `seen`: the epoch of the channel that this process knows of.
+  void watch(std::uint32_t port, Alias alias, std::string_view channel,
+             const std::optional<Epoch>& seen = {});
   void unwatch(std::uint32_t port, Alias alias);
   void publish(std::uint32_t port, const PublishRequest& request);
   void read(std::uint32_t port, const ReadRequest& request);
@@ -70,7 +73,7 @@ class ZmqSession final : private wire::OperationSink {
   std::uint32_t port_of(Alias alias) const { return alias.index % ports_; }
   Alias from_wire(Alias alias) const { return {alias.index / ports_, alias.generation}; }
 
-  void on_watch(Alias, std::string_view) override {}
+  void on_watch(Alias, std::string_view, const std::optional<Epoch>&) override {}
   void on_unwatch(Alias) override {}
   void on_publish(const PublishRequest&) override {}
   void on_read(const ReadRequest&) override {}

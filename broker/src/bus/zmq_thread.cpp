@@ -3,24 +3,31 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <array>
 
 #include "peal/proto/channel_name.hpp"
-#include "peal/runtime/curve.hpp"
 
 namespace peal::bus {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// Messages read, and watches walked, before the rest of a turn has its due.
-constexpr int kMessagesPerTurn = 64;
+/// Watches walked before the rest of a turn has its due.
 constexpr int kWatchesPerTurn = 2000;
 /// A publish waits so long for credit.
 constexpr auto kWaitMax = 900ms;
 constexpr auto kIdleMax = 100ms;
-constexpr auto kPauseMax = 2000ms;
-constexpr auto kComplainEvery = 10s;
+/// So long a new process waits for all brokers before it begins with those that are there.
+constexpr auto kFirstLook = 1000ms;
+/// Between two looks for a broker that takes a watch.
+constexpr auto kRetryMin = 100ms;
+constexpr auto kRetryMax = 2000ms;
+/// A new watch is refused when nobody has taken it so often: after about a second.
+constexpr std::uint8_t kRefusedMax = 4;
+
+/// Of several brokers, in an answer of one that thinks another one should be asked.
+bool asks_elsewhere(ErrorCode code) {
+  return code == ErrorCode::not_owner || code == ErrorCode::not_ready;
+}
 
 }  // namespace
 
@@ -36,7 +43,18 @@ ZmqThread::ZmqThread(const ZmqBusConfig& config, const Limits& limits, runtime::
       random_(shared.random()),
       watches_(ports_.size()),
       deliveries_(ports_, limits.link_credit_bytes, probe) {
-  trouble_ = "not connected yet";
+  for (const BrokerAddress& broker : read_brokers(config.connect, "bus.connect").value()) {
+    members_.push_back(broker.name);
+    DialOwner& owner = *this;
+    dials_.push_back(std::make_unique<ZmqDial>(
+        ZmqDial::Target{broker.name, broker.endpoint}, static_cast<std::uint32_t>(dials_.size()),
+        static_cast<std::uint32_t>(ports_.size()), config_.curve, limits_, logger_, context_,
+        probe_, random_(), owner));
+  }
+  alone_ = dials_.size() == 1;
+  if (alone_) members_.clear();
+  ranks_ = Ranks(members_);
+  owned_ = false;
   state_ = {.linked = false, .shared = true, .detail = "connecting to " + config_.connect.front()};
 }
 
@@ -72,156 +90,152 @@ void ZmqThread::begin() {
 
 void ZmqThread::turn(LinkTime now) {
   more_ = false;
-  if (session_) session_->on_turn(now);  // before anything is read: a stall discards what is queued
-  if (!socket_ && now >= next_socket_) open_socket(now);
-  if (session_ && session_->link().state() == PeerLink::State::ended) end_session(now);
-  if (socket_) hear_events(now);
-  if (socket_) hear_messages(now);
+  // Before anything is read: a stall discards what is queued.
+  for (const auto& dial : dials_)
+    dial->begin_turn(now);
+  for (const auto& dial : dials_)
+    more_ = dial->hear(now) || more_;
+  look_at_brokers(now);
   take_spent();
   take_commands(now);
-  walk_watches();
+  walk_watches(now);
   ask_cluster(now);
-  if (session_) session_->flush(now);
+  for (const auto& dial : dials_)
+    dial->flush(now);
   deliveries_.post_all();
 }
 
-void ZmqThread::open_socket(LinkTime now) {
-  socket_ = std::make_unique<ZmqSocket>(context_, SocketKind::dealer, limits_);
-  auto connected = runtime::apply_curve_client(socket_->handle(), config_.curve);
-  if (connected) connected = socket_->connect(config_.connect.front());
-  if (connected) return;
-  logger_.error("bus socket",
-                {{"endpoint", config_.connect.front()}, {"error", connected.error().message}});
-  trouble_ = connected.error().message;
-  socket_.reset();
-  next_socket_ = now + kPauseMax;
+wire::Hello ZmqThread::hello(const ZmqDial&) {
+  wire::Hello me = make_hello(config_.cluster, config_.node, incarnation_, limits_);
+  me.answers = shared_.queries.answers();
+  me.members = members_;
+  return me;
 }
 
-void ZmqThread::hear_events(LinkTime now) {
-  while (socket_) {
-    const auto event = socket_->next_event();
-    if (!event) return;
-    using What = SocketEvent::What;
-    if (event->what == What::connected) {
-      if (session_) continue;
-      SessionOwner& owner = *this;
-      wire::Hello me = make_hello(config_.cluster, config_.node, incarnation_, limits_);
-      me.answers = shared_.queries.answers();
-      session_ = std::make_unique<ZmqSession>(owner, std::move(me), LinkOptions{},
-                                              static_cast<std::uint32_t>(ports_.size()),
-                                              limits_.batch_bytes_max, now);
-    } else if (event->what == What::disconnected) {
-      // What came before the end counts: outcomes, and why the broker went.
-      for (more_ = true; more_ && session_;) {
-        more_ = false;
-        hear_messages(now);
-      }
-      if (!session_) continue;
-      session_->link().end(
-          fail(ErrorCode::broker_unavailable, "the connection to the broker was lost"));
-      end_session(now);
-    } else {
-      const bool handshake = event->what == What::refused || event->what == What::broken;
-      if (event->what == What::refused) {
-        trouble_ = "the broker does not allow our CURVE key";
-      } else if (handshake) {
-        trouble_ = "the handshake failed: another CURVE server key, or no broker at that address";
-      } else if (trouble_.empty() || trouble_ == "not connected yet") {
-        trouble_ = "cannot connect";
-      }
-      handshake ? probe_.handshake_failed() : probe_.connect_failed();
-      if (now - last_complaint_ < kComplainEvery && last_complaint_ != LinkTime{}) continue;
-      last_complaint_ = now;
-      logger_.warn("no broker", {{"endpoint", config_.connect.front()}, {"reason", trouble_}});
-      say({.linked = false, .shared = true, .detail = config_.connect.front() + ": " + trouble_});
+void ZmqThread::on_linked(ZmqDial& dial) {
+  owned_ = dial.session().link().peer().store == "disk";
+}
+
+void ZmqThread::on_lost(ZmqDial&, const Error&) {
+  look_at_brokers(shared_.clock());
+}
+
+void ZmqThread::on_missed(ZmqDial& dial, std::uint64_t) {
+  watches_.untell(dial.index());
+  watches_.rewind();
+}
+
+std::string ZmqThread::trouble() const {
+  std::string list;
+  for (const auto& dial : dials_) {
+    if (dial->ready()) continue;
+    if (!list.empty()) list += "; ";
+    if (!alone_) list += dial->target().name + " at ";
+    list += dial->target().endpoint + ": ";
+    list += dial->linked() ? "not ready yet" : dial->trouble();
+  }
+  return list;
+}
+
+/// Those that are about to serve are waited for a little, so that channels don't move at once.
+bool ZmqThread::begins(LinkTime now) {
+  bool some = false;
+  bool all = true;
+  for (const auto& dial : dials_) {
+    some = some || dial->ready();
+    all = all && (dial->ready() || dial->failed());
+  }
+  if (some && !begins_) begins_ = now + kFirstLook;
+  return some && (all || now >= *begins_);
+}
+
+/// What has changed since the last look: who serves, and so what moves; and what ports are told.
+void ZmqThread::look_at_brokers(LinkTime now) {
+  std::uint64_t changes = 0;
+  for (const auto& dial : dials_)
+    changes += dial->changes();
+  if (!begun_ && begins(now)) {
+    begun_ = true;
+    changes_ = 0;
+  }
+  if (std::exchange(changes_, changes) == changes) return;
+  std::vector<std::uint64_t> serve;
+  std::size_t linked = 0;
+  for (const auto& dial : dials_) {
+    linked += dial->linked() ? 1 : 0;
+    serve.push_back(dial->ready() ? std::uint64_t{dial->serial()} << 32U | dial->standing().view
+                                  : 0);
+  }
+  probe_.links_are(linked);
+  BusState state{.linked = false, .shared = true, .detail = {}};
+  for (const auto& dial : dials_) {
+    if (!dial->ready()) continue;
+    state.detail += (state.linked ? ", " : "") + dial->session().link().peer().node + " at " +
+                    dial->target().endpoint;
+    state.linked = true;
+  }
+  state.linked = state.linked && begun_;
+  if (const std::string why = trouble(); !why.empty())
+    state.detail += (state.linked ? "; " : "") + why;
+  const BusState before = this->state();
+  if (state.linked != before.linked || state.detail != before.detail) say(std::move(state));
+  if (serve == serve_) return;
+  serve_ = std::move(serve);
+  watches_.rewind();
+  retry_.reset();
+  retry_due_ = false;
+  retry_pause_ = 0ms;
+}
+
+ZmqDial* ZmqThread::serving(std::uint64_t channel) {
+  if (alone_) return dials_.front()->ready() ? dials_.front().get() : nullptr;
+  const auto first =
+      ranks_.first(channel, [&](std::size_t broker) { return owned_ || dials_[broker]->ready(); });
+  return first && dials_[*first]->ready() ? dials_[*first].get() : nullptr;
+}
+
+ZmqDial* ZmqThread::told_of(const ZmqWatches::Watch& watch) {
+  ZmqDial& dial = *dials_[watch.broker];
+  return watch.told_to(dial.index(), dial.serial()) ? &dial : nullptr;
+}
+
+bool ZmqThread::on_head(ZmqDial& dial, std::uint32_t port, const HeadNotice& notice) {
+  ZmqWatches::Watch* const watch = watches_.find(port, notice.alias);
+  if (watch == nullptr || !watch->told_to(dial.index(), dial.serial())) return false;
+  if (notice.error) {
+    if (!alone_ && asks_elsewhere(notice.error->code)) {
+      nobody_takes(port, notice.alias, *watch, *notice.error);
+      return false;
     }
+    watches_.remove(*watch);
+    return true;
   }
+  watch->answered = watch->answered || notice.answer;
+  watch->refused = 0;
+  watch->recoverable = notice.head.has_value();
+  if (notice.head) watch->seen = notice.head->epoch;
+  return true;
 }
 
-void ZmqThread::hear_messages(LinkTime now) {
-  for (int i = 0; i < kMessagesPerTurn && socket_; ++i) {
-    if (!socket_->receive(frames_)) return;
-    take_spent();             // what ports have done with makes room for what this message brings
-    if (!session_) continue;  // its event has not been heard yet, or the session is over
-    if (frames_.size() != 2) {
-      probe_.garbage_received();
-      session_->link().on_garbage(
-          fail(ErrorCode::command_invalid, "a message of the bus has two frames"));
-    } else {
-      probe_.message_received(frames_.at(0).size() + frames_.at(1).size());
-      const auto verdict = session_->on_message(frames_.at(0), frames_.at(1), now);
-      if (verdict.linked_now) {
-        const std::string& broker = session_->link().peer().node;
-        probe_.linked();
-        logger_.info("linked with a broker",
-                     {{"broker", broker}, {"endpoint", config_.connect.front()}});
-        trouble_.clear();
-        pause_ = 0ms;
-        last_complaint_ = {};
-        say({.linked = true, .shared = true, .detail = broker + " at " + config_.connect.front()});
-        watches_.rewind(false);
-      }
-      if (verdict.missing != 0) {
-        probe_.missed(verdict.missing);
-        logger_.warn("a gap on the link: asking for heads", {{"missing", verdict.missing}});
-        watches_.rewind_recoverable();
-      }
-    }
-    if (session_->link().state() == PeerLink::State::ended) return end_session(now);
+/// It waits for a broker that takes it; one that the port has just asked for, not for ever.
+void ZmqThread::nobody_takes(std::uint32_t port, Alias alias, ZmqWatches::Watch& watch, Error why) {
+  watch.told = 0;
+  if (!watch.answered && ++watch.refused > kRefusedMax) {
+    HeadNotice notice;
+    notice.alias = alias;
+    notice.answer = true;
+    notice.error = std::move(why);
+    results(port).head(notice);
+    return watches_.remove(watch);
   }
-  more_ = socket_ != nullptr;
-}
-
-void ZmqThread::end_session(LinkTime now) {
-  const auto why =
-      session_->link().why().value_or(fail(ErrorCode::broker_unavailable, "the link is over"));
-  trouble_ = why.message;
-  logger_.warn("the link with the broker is over", {{"endpoint", config_.connect.front()},
-                                                    {"code", info(why.code).name},
-                                                    {"reason", why.message}});
-  probe_.link_lost();
-  say({.linked = false, .shared = true, .detail = config_.connect.front() + ": " + why.message});
-  session_->close(now);
-  session_.reset();
-  socket_.reset();
-  watches_.stop();
-  // Lost by itself: at once. Refused: it will not soon be otherwise.
-  const bool lost =
-      why.code == ErrorCode::broker_unavailable || why.code == ErrorCode::hello_required;
-  pause_ = lost ? 0ms : std::min<std::chrono::milliseconds>(kPauseMax, pause_ * 2 + 100ms);
-  const auto jitter =
-      std::chrono::milliseconds(random_() % (1 + static_cast<std::uint64_t>(pause_.count()) / 2));
-  next_socket_ = now + pause_ + jitter;
-}
-
-ZmqThread::Sent ZmqThread::send(wire::Message& message) {
-  const std::size_t bytes = message.header.size() + message.body.size();
-  switch (socket_->send({}, message.header, message.body)) {
-    case ZmqSocket::Sent::ok:
-      probe_.message_sent(bytes);
-      return Sent::ok;
-    case ZmqSocket::Sent::full:
-      return Sent::full;
-    case ZmqSocket::Sent::gone:
-      break;
-  }
-  return Sent::gone;
-}
-
-void ZmqThread::on_answer(std::uint32_t port, Alias alias, bool recoverable, bool refused) {
-  if (refused) {
-    watches_.remove(port, alias);
-  } else {
-    watches_.answered(port, alias, recoverable);
-  }
+  retry_due_ = true;
 }
 
 /// Carries out what one port asked in one turn.
 struct ZmqThread::Visitor {
   ZmqThread& self;
   std::uint32_t port;
-  ZmqSession* link;  ///< null: there is none
-  bool too_late;
+  bool old;  ///< it has waited for credit long enough
 
   void watch(Alias alias, std::string_view channel) {
     if (channel.size() > kChannelNameBytesMax) {
@@ -231,49 +245,66 @@ struct ZmqThread::Visitor {
       notice.error = ChannelName::parse(channel).error();
       return self.results(port).head(notice);
     }
-    self.watches_.add(port, alias, channel);
-    if (link != nullptr && !self.watches_.ahead(port, alias)) link->watch(port, alias, channel);
+    if (ZmqWatches::Watch* const before = self.watches_.find(port, alias)) unwatch(*before, alias);
+    ZmqWatches::Watch& watch = self.watches_.add(port, alias, channel);
+    // Without credit the walk comes to it.
+    if (!self.place({port, alias, watch})) self.watches_.rewind();
   }
   void unwatch(Alias alias) {
-    const bool there = self.watches_.remove(port, alias);
-    if (there && link != nullptr && !self.watches_.ahead(port, alias)) link->unwatch(port, alias);
+    if (ZmqWatches::Watch* const watch = self.watches_.find(port, alias)) unwatch(*watch, alias);
+  }
+  void unwatch(ZmqWatches::Watch& watch, Alias alias) {
+    if (ZmqDial* const dial = self.told_of(watch)) dial->session().unwatch(port, alias);
+    self.watches_.remove(watch);
   }
   void publish(const PublishRequest& request) {
-    if (link != nullptr && !too_late) return link->publish(port, request);
+    ZmqDial* const dial = self.serving(request.channel);
+    const bool late = dial != nullptr && old && !dial->takes_commands();
+    if (dial != nullptr && !late) return dial->session().publish(port, request);
     self.probe_.publish_refused();
     if (request.id == 0) return;
     self.results(port).published(
-        too_late ? refused_publish(request.id, Published::Status::refused, ErrorCode::overloaded,
-                                   "the broker takes no more for now")
-                 : refused_publish(request.id, Published::Status::refused,
-                                   ErrorCode::broker_unavailable, self.trouble_));
+        late ? refused_publish(request.id, Published::Status::refused, ErrorCode::overloaded,
+                               "the broker takes no more for now")
+             : refused_publish(request.id, Published::Status::refused,
+                               ErrorCode::broker_unavailable, self.trouble()));
   }
   void read(const ReadRequest& request) {
-    if (link != nullptr) return link->read(port, request);
+    if (ZmqDial* const dial = self.serving(request.channel))
+      return dial->session().read(port, request);
     self.results(port).page(
-        failed_page(request.id, fail(ErrorCode::broker_unavailable, self.trouble_)));
+        failed_page(request.id, fail(ErrorCode::broker_unavailable, self.trouble())));
   }
   // Not before its watch is said on this link: after the answer all is entered again.
   void enter(Alias alias, const Member& member) {
-    if (link != nullptr && !self.watches_.ahead(port, alias)) link->enter(port, alias, member);
+    const ZmqWatches::Watch* const watch = self.watches_.find(port, alias);
+    if (watch == nullptr) return;
+    if (ZmqDial* const dial = self.told_of(*watch)) dial->session().enter(port, alias, member);
   }
   void leave(Alias alias, std::string_view session) {
-    if (link != nullptr && !self.watches_.ahead(port, alias)) link->leave(port, alias, session);
+    const ZmqWatches::Watch* const watch = self.watches_.find(port, alias);
+    if (watch == nullptr) return;
+    if (ZmqDial* const dial = self.told_of(*watch)) dial->session().leave(port, alias, session);
   }
   void presence(const PresenceRequest& request) {
-    if (link != nullptr) return link->presence(port, request);
+    if (ZmqDial* const dial = self.serving(request.channel))
+      return dial->session().presence(port, request);
     self.results(port).presence(
-        failed_presence(request.id, fail(ErrorCode::broker_unavailable, self.trouble_)));
+        failed_presence(request.id, fail(ErrorCode::broker_unavailable, self.trouble())));
   }
 };
 
 void ZmqThread::carry_out(CommandMessage& message, LinkTime now) {
-  ZmqSession* const link = session_ && session_->link().linked() ? session_.get() : nullptr;
-  Visitor visitor{*this, message.port, link, link != nullptr && now - message.posted > kWaitMax};
+  Visitor visitor{*this, message.port, now - message.posted > kWaitMax};
   message.commands.visit(visitor);
   message.commands.reset();
   shared_.queued_bytes.fetch_sub(message.bytes, std::memory_order_relaxed);
   ports_[message.port]->give_back(&message);
+}
+
+bool ZmqThread::credit_lacks() const {
+  return std::ranges::any_of(
+      dials_, [](const auto& dial) { return dial->ready() && !dial->takes_commands(); });
 }
 
 void ZmqThread::take_commands(LinkTime now) {
@@ -282,19 +313,53 @@ void ZmqThread::take_commands(LinkTime now) {
   }
   while (!backlog_.empty()) {
     CommandMessage& oldest = *backlog_.front();
-    const bool linked = session_ && session_->link().linked();
-    if (linked && !session_->takes_commands() && now - oldest.posted <= kWaitMax) break;
+    if (now - oldest.posted <= kWaitMax && credit_lacks()) break;
     backlog_.pop_front();
     carry_out(oldest, now);
   }
 }
 
-void ZmqThread::walk_watches() {
-  if (!session_ || !session_->link().linked()) return;
+/// Says the watch to who serves it, unless that has been done on this link. False: it lacks credit.
+bool ZmqThread::place(const ZmqWatches::Step& step) {
+  ZmqWatches::Watch& watch = step.watch;
+  ZmqDial* const to = serving(watch.hash);
+  ZmqDial* const before = told_of(watch);
+  if (to != nullptr && to == before) return true;
+  if ((to != nullptr && !to->takes_commands()) || (before != nullptr && !before->takes_commands()))
+    return false;
+  if (before != nullptr) before->session().unwatch(step.port, step.alias);
+  if (to == nullptr) {
+    watch.told = 0;
+    // With no broker at all the ports know that they have to wait.
+    if (state().linked)
+      nobody_takes(step.port, step.alias, watch, fail(ErrorCode::broker_unavailable, trouble()));
+    return true;
+  }
+  watch.broker = static_cast<std::uint8_t>(to->index());
+  watch.told = to->serial();
+  to->session().watch(step.port, step.alias, watch.channel,
+                      watch.recoverable ? std::optional(watch.seen) : std::nullopt);
+  return true;
+}
+
+void ZmqThread::walk_watches(LinkTime now) {
+  if (retry_due_ && !retry_) {
+    retry_pause_ = std::clamp<std::chrono::milliseconds>(retry_pause_ * 2, kRetryMin, kRetryMax);
+    retry_ = now + retry_pause_ +
+             std::chrono::milliseconds(random_() %
+                                       (1 + static_cast<std::uint64_t>(retry_pause_.count()) / 4));
+  }
+  if (retry_ && now >= *retry_) {
+    retry_.reset();
+    retry_due_ = false;
+    watches_.rewind();
+  }
   for (int i = 0; i < kWatchesPerTurn && watches_.walking(); ++i) {
-    if (!session_->takes_commands()) return;
-    const auto watch = watches_.next();
-    if (watch) session_->watch(watch->port, watch->alias, watch->channel);
+    const auto step = watches_.next();
+    if (!step) break;
+    if (place(*step)) continue;
+    watches_.stay();
+    return;  // credit comes with a message
   }
   more_ = more_ || watches_.walking();
 }
@@ -302,7 +367,8 @@ void ZmqThread::walk_watches() {
 void ZmqThread::ask_cluster(LinkTime now) {
   if (shared_.queries.idle()) return;
   std::vector<ZmqSession*> linked;
-  if (session_ && session_->link().linked()) linked.push_back(session_.get());
+  for (const auto& dial : dials_)
+    if (dial->linked()) linked.push_back(&dial->session());
   shared_.queries.turn(linked, now);
 }
 
@@ -317,15 +383,13 @@ void ZmqThread::sleep(LinkTime now) {
   shared_.wants_room.store(wants_room, std::memory_order_seq_cst);
   if (wants_room && !shared_.spent.empty()) more_ = true;
   if (more_ || !shared_.commands.empty() || stopping_.load()) return;
-  if (socket_ && socket_->pending()) return;
-  std::array<pollfd, 3> polled{{{shared_.wake.descriptor(), POLLIN, 0},
-                                {socket_ ? socket_->descriptor() : -1, POLLIN, 0},
-                                {socket_ ? socket_->monitor_descriptor() : -1, POLLIN, 0}}};
+  std::vector<pollfd> polled{{shared_.wake.descriptor(), POLLIN, 0}};
   std::chrono::milliseconds timeout = kIdleMax;
-  if (session_ && session_->stuck()) timeout = 1ms;
-  if (!socket_) {
-    const auto until = std::chrono::ceil<std::chrono::milliseconds>(next_socket_ - now);
-    timeout = std::clamp<std::chrono::milliseconds>(until, 0ms, kIdleMax);
+  for (const auto& dial : dials_) {
+    if (dial->pending()) return;
+    polled.push_back({dial->descriptor(), POLLIN, 0});
+    polled.push_back({dial->monitor_descriptor(), POLLIN, 0});
+    timeout = dial->patience(now, timeout);
   }
   ::poll(polled.data(), polled.size(), static_cast<int>(timeout.count()));
   if ((polled[0].revents & POLLIN) != 0) shared_.wake.clear();
@@ -333,11 +397,8 @@ void ZmqThread::sleep(LinkTime now) {
 
 /// Whatever is unanswered is unknown now, also what never left: the contract of Bus::stop.
 void ZmqThread::finish(LinkTime now) {
-  if (session_) {
-    session_->flush(now);
-    session_->link().end(fail(ErrorCode::broker_unavailable, "this process stops"));
-    session_->close(now);
-  }
+  for (const auto& dial : dials_)
+    dial->close(now);
   for (CommandMessage* message = shared_.commands.take(); message != nullptr;) {
     backlog_.push_back(std::exchange(message, message->next));
   }
@@ -355,8 +416,6 @@ void ZmqThread::finish(LinkTime now) {
   shared_.queries.finish();
   say({.linked = false, .shared = true, .detail = "stopped"});
   deliveries_.post_all();
-  session_.reset();
-  socket_.reset();
 }
 
 }  // namespace peal::bus

@@ -1,6 +1,7 @@
 #pragma once
-// What all ports of one process watch, by name, so that a new link session can watch it again.
-// Pure, the bus thread's. A cursor walks it at the pace of the link's credit.
+// What all ports of one process watch, by name, and which broker has been told so on which of its
+// links: so that it can be told again when a link comes back, and another one when the channel
+// moves. Pure, the bus thread's. A cursor walks them at the pace of the links' credit.
 
 #include <cstdint>
 #include <optional>
@@ -9,101 +10,100 @@
 #include <vector>
 
 #include "peal/proto/bus_messages.hpp"
+#include "peal/proto/channel_name.hpp"
 
 namespace peal::bus {
 
 class ZmqWatches {
  public:
+  struct Watch {
+    std::string channel;
+    std::uint64_t hash = 0;  ///< stable_hash of the channel
+    Epoch seen;              ///< of a channel that keeps a log
+    std::uint32_t generation = 0;
+    std::uint32_t told = 0;    ///< the serial of the link on which it was said; 0: of none
+    std::uint8_t broker = 0;   ///< and of which broker
+    std::uint8_t refused = 0;  ///< how often nobody took it, since it was added
+    bool watched = false;
+    bool recoverable = false;
+    bool answered = false;  ///< the port has heard of it
+
+    bool told_to(std::size_t to, std::uint32_t link) const {
+      return link != 0 && told == link && broker == to;
+    }
+  };
+
   explicit ZmqWatches(std::size_t ports) : ports_(ports) {}
 
-  void add(std::uint32_t port, Alias alias, std::string_view channel) {
-    auto& entries = ports_[port];
-    if (alias.index >= entries.size()) entries.resize(alias.index + std::size_t{1});
-    entries[alias.index] = {std::string(channel), alias.generation, true, false};
+  Watch& add(std::uint32_t port, Alias alias, std::string_view channel) {
+    auto& watches = ports_[port];
+    if (alias.index >= watches.size()) watches.resize(alias.index + std::size_t{1});
+    Watch& watch = watches[alias.index];
+    watch = {};
+    watch.channel = channel;
+    watch.hash = stable_hash(channel);
+    watch.generation = alias.generation;
+    watch.watched = true;
+    return watch;
   }
-  bool remove(std::uint32_t port, Alias alias) {
-    Entry* const entry = find(port, alias);
-    if (entry == nullptr) return false;
-    *entry = {};
-    return true;
-  }
-  void answered(std::uint32_t port, Alias alias, bool recoverable) {
-    if (Entry* const entry = find(port, alias)) entry->recoverable = recoverable;
+  void remove(Watch& watch) { watch = {}; }
+  /// Null: it is not watched, or was before.
+  Watch* find(std::uint32_t port, Alias alias) {
+    auto& watches = ports_[port];
+    if (alias.index >= watches.size()) return nullptr;
+    Watch& watch = watches[alias.index];
+    return watch.watched && watch.generation == alias.generation ? &watch : nullptr;
   }
 
-  /// Starts a walk over all, or over those known to keep a log.
-  void rewind(bool only_recoverable) {
-    walk_ = Walk{0, 0, only_recoverable};
-    again_ = false;
-  }
-  /// Walks those known to keep a log, from the first on: what was lost while a walk is under way
-  /// may be behind it. A walk over all goes to its end before that.
-  void rewind_recoverable() {
-    if (walk_ && !walk_->only_recoverable) {
-      again_ = true;
-    } else {
-      rewind(true);
+  /// What was lost on a broker's link may be of any channel there that keeps a log.
+  void untell(std::size_t broker) {
+    for (auto& watches : ports_) {
+      for (Watch& watch : watches)
+        if (watch.recoverable && watch.broker == broker) watch.told = 0;
     }
   }
-  void stop() {
-    walk_.reset();
-    again_ = false;
-  }
+
+  /// Starts a walk over all, from the first on.
+  void rewind() { walk_ = Walk{0, 0}; }
+  void stop() { walk_.reset(); }
   bool walking() const { return walk_.has_value(); }
-  /// Whether the walk is still to come to this one.
-  bool ahead(std::uint32_t port, Alias alias) const {
-    if (!walk_ || walk_->only_recoverable) return false;
-    return port > walk_->port || (port == walk_->port && alias.index >= walk_->index);
-  }
-  struct Watch {
+  struct Step {
     std::uint32_t port;
     Alias alias;
-    std::string_view channel;
+    Watch& watch;
   };
   /// The next of the walk; none ends it.
-  std::optional<Watch> next() {
+  std::optional<Step> next() {
     while (walk_) {
       if (walk_->port == ports_.size()) {
         walk_.reset();
-        if (again_) rewind(true);
-        continue;
+        break;
       }
-      const auto& entries = ports_[walk_->port];
-      if (walk_->index == entries.size()) {
+      auto& watches = ports_[walk_->port];
+      if (walk_->index == watches.size()) {
         ++walk_->port;
         walk_->index = 0;
         continue;
       }
       const std::uint32_t index = walk_->index++;
-      const Entry& entry = entries[index];
-      if (!entry.watched || (walk_->only_recoverable && !entry.recoverable)) continue;
-      return Watch{walk_->port, {index, entry.generation}, entry.channel};
+      Watch& watch = watches[index];
+      if (watch.watched) return Step{walk_->port, {index, watch.generation}, watch};
     }
     return std::nullopt;
   }
+  /// The next one will be that of the last step again.
+  void stay() {
+    if (walk_) --walk_->index;
+  }
 
  private:
-  struct Entry {
-    std::string channel;
-    std::uint32_t generation = 0;
-    bool watched = false;
-    bool recoverable = false;
-  };
   struct Walk {
     std::uint32_t port;
     std::uint32_t index;
-    bool only_recoverable;
   };
-  Entry* find(std::uint32_t port, Alias alias) {
-    auto& entries = ports_[port];
-    if (alias.index >= entries.size()) return nullptr;
-    Entry& entry = entries[alias.index];
-    return entry.watched && entry.generation == alias.generation ? &entry : nullptr;
-  }
 
-  std::vector<std::vector<Entry>> ports_;
+  std::vector<std::vector<Watch>> ports_;
   std::optional<Walk> walk_;
-  bool again_ = false;
 };
 
 }  // namespace peal::bus

@@ -34,13 +34,13 @@ bool needs_a_log(const bus::PublishRequest& request) {
 }  // namespace
 
 struct Core::Impl final : LogStoreSink {
-  Impl(CoreOut& out_, OptionsOf options_of_, const Limits& limits_, RandomSource random,
+  Impl(CoreOut& out_, OptionsOf options_of_, const Limits& limits_, EpochSource epochs,
        StoreChoice choice)
       : out(out_),
         options_of(std::move(options_of_)),
         limits(limits_),
         presence(out_, limits_, probe),
-        store(make_store(std::move(choice), std::move(random))) {}
+        store(make_store(std::move(choice), std::move(epochs))) {}
 
   using ChannelId = InterestTable::ChannelId;
   /// What InterestTable keeps for us per channel: 0 for one that the store knows nothing of, else a
@@ -62,14 +62,15 @@ struct Core::Impl final : LogStoreSink {
     bool admitted;  ///< it was answered before, and gets publications already
   };
 
-  std::unique_ptr<LogStore> make_store(StoreChoice choice, RandomSource random) {
-    if (!choice.make) return make_memory_log_store(*this, options_of, limits, std::move(random));
+  std::unique_ptr<LogStore> make_store(StoreChoice choice, EpochSource epochs) {
+    if (!choice.make) return make_memory_log_store(*this, options_of, limits, std::move(epochs));
     if (!choice.wake) choice.wake = [] {};
     if (!choice.home) choice.home = [](std::string_view) { return true; };
-    return choice.make({*this, options_of, limits, std::move(random), std::move(choice.wake),
+    return choice.make({*this, options_of, limits, std::move(epochs), std::move(choice.wake),
                         std::move(choice.home)});
   }
-  void watch(PeerId peer, bus::Alias alias, std::string_view name, TimePoint now);
+  void watch(PeerId peer, bus::Alias alias, std::string_view name, TimePoint now,
+             const std::optional<Epoch>& seen);
   void unwatch(PeerId peer, bus::Alias alias, TimePoint now);
   void publish(PeerId peer, const bus::PublishRequest& request, TimePoint now);
   void publish_ephemeral(PeerId peer, const bus::PublishRequest& request,
@@ -132,7 +133,8 @@ void Core::Impl::refuse_read(PeerId peer, bus::RequestId id, Error error) {
   out.page(peer, page);
 }
 
-void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, TimePoint now) {
+void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, TimePoint now,
+                       const std::optional<Epoch>& seen) {
   latest = now;
   if (alias.index >= limits.channels_max) {
     return refuse_watch(peer, alias,
@@ -143,6 +145,7 @@ void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, Tim
   const auto before = table.watch_at(peer, alias.index);
   if (before.channel != InterestTable::kNone) {
     if (before.alias == alias && before.channel == id) {
+      if (seen && has_log(table.at(id))) store->outrun(name, *seen, now);
       return answer_watch(id, {peer, alias, true}, now);
     }
     unwatch(peer, before.alias, now);  // the peer uses the index anew; it may have been the last
@@ -162,6 +165,7 @@ void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, Tim
       table.at(id).user = options.recoverable ? channels_made - 1 : channels_made;
     }
   }
+  if (seen && has_log(table.at(id))) store->outrun(name, *seen, now);
   table.watch(peer, alias, id);
   interest_changed();
   answer_watch(id, {peer, alias, false}, now);
@@ -348,14 +352,15 @@ void Core::Impl::read(PeerId peer, const bus::ReadRequest& request, TimePoint no
   store->read(peer, request, now);
 }
 
-Core::Core(CoreOut& out, OptionsOf options_of, const Limits& limits, RandomSource random,
+Core::Core(CoreOut& out, OptionsOf options_of, const Limits& limits, EpochSource epochs,
            StoreChoice store)
-    : impl_(std::make_unique<Impl>(out, std::move(options_of), limits, std::move(random),
+    : impl_(std::make_unique<Impl>(out, std::move(options_of), limits, std::move(epochs),
                                    std::move(store))) {}
 Core::~Core() = default;
 
-void Core::watch(PeerId peer, bus::Alias alias, std::string_view channel, TimePoint now) {
-  impl_->watch(peer, alias, channel, now);
+void Core::watch(PeerId peer, bus::Alias alias, std::string_view channel, TimePoint now,
+                 const std::optional<Epoch>& seen) {
+  impl_->watch(peer, alias, channel, now, seen);
 }
 void Core::unwatch(PeerId peer, bus::Alias alias, TimePoint now) {
   impl_->unwatch(peer, alias, now);
@@ -399,6 +404,10 @@ void Core::start_quiet(TimePoint now) {
 bool Core::expire(TimePoint now) {
   impl_->latest = now;
   return impl_->presence.expire(now);
+}
+
+void Core::end_epochs(const LogStore::WhichEpochs& which, TimePoint now) {
+  impl_->store->end_epochs(which, now);
 }
 
 bool Core::drop_peer(PeerId peer) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/epoch_from.hpp"
-
 namespace peal::broker {
 namespace {
 
@@ -22,19 +20,19 @@ const std::size_t MemoryLogStore::kEntryBytes =
     heap_bytes(sizeof(Entry) + 16) + heap_bytes(40) + heap_bytes(24) + 16;
 
 std::unique_ptr<LogStore> make_memory_log_store(LogStoreSink& sink, OptionsOf options_of,
-                                                const Limits& limits, RandomSource random) {
-  return std::make_unique<MemoryLogStore>(sink, std::move(options_of), limits, std::move(random));
+                                                const Limits& limits, EpochSource epochs) {
+  return std::make_unique<MemoryLogStore>(sink, std::move(options_of), limits, std::move(epochs));
 }
 
 MemoryLogStore::MemoryLogStore(LogStoreSink& sink, OptionsOf options_of, const Limits& limits,
-                               RandomSource random)
+                               EpochSource epochs)
     : sink_(sink),
       options_of_(std::move(options_of)),
       limits_(limits),
-      random_(std::move(random)) {}
+      epochs_(std::move(epochs)) {}
 
-Log MemoryLogStore::make_log(std::string_view channel) {
-  return Log(epoch_from(random_()), options_.intern(options_of_(channel)), limits_);
+Log MemoryLogStore::make_log(std::string_view channel, const Epoch& epoch) {
+  return Log(epoch, options_.intern(options_of_(channel)), limits_);
 }
 
 MemoryLogStore::Entries::iterator MemoryLogStore::at(std::string_view channel, TimePoint now) {
@@ -42,7 +40,8 @@ MemoryLogStore::Entries::iterator MemoryLogStore::at(std::string_view channel, T
     touch(found->second, now);
     return found->second;
   }
-  blank_.push_back({std::string(channel), make_log(channel), 0, now, kUnwatched, &blank_});
+  blank_.push_back(
+      {std::string(channel), make_log(channel, epochs_.next()), 0, now, kUnwatched, &blank_});
   const auto entry = std::prev(blank_.end());
   by_name_.emplace(entry->name, entry);
   recount(*entry);
@@ -103,10 +102,30 @@ void MemoryLogStore::give_up(Entries::iterator entry, TimePoint now) {
     entry->home->erase(entry);
     return;
   }
-  entry->log = make_log(entry->name);
+  begin_anew(entry, epochs_.above(entry->log.epoch()), now);
+}
+
+void MemoryLogStore::begin_anew(Entries::iterator entry, const Epoch& epoch, TimePoint now) {
+  entry->log = make_log(entry->name, epoch);
   recount(*entry);
-  watched_.splice(watched_.end(), watched_, entry);
-  sink_.on_reset(entry->watched_as, entry->log.head(now));
+  settle(entry);
+  if (entry->watched_as != kUnwatched) sink_.on_reset(entry->watched_as, entry->log.head(now));
+}
+
+void MemoryLogStore::outrun(std::string_view channel, const Epoch& seen, TimePoint now) {
+  const auto entry = at(channel, now);
+  if (seen <= entry->log.epoch()) return;
+  ++epochs_ended_;
+  begin_anew(entry, epochs_.above(seen), now);
+}
+
+void MemoryLogStore::end_epochs(const WhichEpochs& which, TimePoint now) {
+  std::vector<Entries::iterator> ended;
+  for (const auto& [name, entry] : by_name_) {
+    if (which(name, entry->log.epoch())) ended.push_back(entry);
+  }
+  for (const auto entry : ended)
+    give_up(entry, now);
 }
 
 void MemoryLogStore::watch(LogId log, std::string_view channel, TimePoint now) {
@@ -130,7 +149,7 @@ void MemoryLogStore::unwatch(LogId log, TimePoint now) {
 void MemoryLogStore::append(PeerId peer, const bus::PublishRequest& request, TimePoint now) {
   const auto entry = at(request.channel, now);
   const Epoch before = entry->log.epoch();
-  const auto fresh = request.replace ? std::optional(epoch_from(random_())) : std::nullopt;
+  const auto fresh = request.replace ? std::optional(epochs_.above(before)) : std::nullopt;
   const bus::Published outcome = entry->log.append(request, now, fresh);
   const bool appended = outcome.status == bus::Published::Status::ok && !outcome.duplicate;
   const bool begun = entry->log.epoch() != before;

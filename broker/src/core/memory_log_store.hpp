@@ -20,13 +20,15 @@ namespace peal::broker {
 class MemoryLogStore final : public LogStore {
  public:
   MemoryLogStore(LogStoreSink& sink, OptionsOf options_of, const Limits& limits,
-                 RandomSource random);
+                 EpochSource epochs);
 
   void watch(LogId log, std::string_view channel, TimePoint now) override;
   void unwatch(LogId log, TimePoint now) override;
   void append(PeerId peer, const bus::PublishRequest& request, TimePoint now) override;
   void read(PeerId peer, const bus::ReadRequest& request, TimePoint now) override;
   void tick(TimePoint now) override;
+  void outrun(std::string_view channel, const Epoch& seen, TimePoint now) override;
+  void end_epochs(const WhichEpochs& which, TimePoint now) override;
   void each(const std::function<void(std::string_view, const Head&)>& visit) const override;
   LogStoreStats stats() const override;
 
@@ -44,10 +46,11 @@ class MemoryLogStore final : public LogStore {
   static const std::size_t kEntryBytes;
 
   Entries::iterator at(std::string_view channel, TimePoint now);
-  Log make_log(std::string_view channel);
+  Log make_log(std::string_view channel, const Epoch& epoch);
   void recount(Entry& entry);
   void make_room(Entries::iterator keep, TimePoint now);
   void give_up(Entries::iterator entry, TimePoint now);
+  void begin_anew(Entries::iterator entry, const Epoch& epoch, TimePoint now);
   void touch(Entries::iterator entry, TimePoint now);
   /// Puts it at the end of the list where it belongs.
   void settle(Entries::iterator entry);
@@ -55,7 +58,7 @@ class MemoryLogStore final : public LogStore {
   LogStoreSink& sink_;
   const OptionsOf options_of_;
   const Limits limits_;
-  const RandomSource random_;
+  EpochSource epochs_;
 
   OptionsTable options_;
   Entries blank_;      ///< unwatched, and nothing was appended; the least recently used first

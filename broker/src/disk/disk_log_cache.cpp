@@ -1,7 +1,6 @@
 // DiskLogStore: which logs are in memory, and what becomes of those that are not needed.
 #include <algorithm>
 
-#include "core/epoch_from.hpp"
 #include "disk/disk_log_store.hpp"
 
 namespace peal::broker {
@@ -72,7 +71,7 @@ void DiskLogStore::used(Entry& entry, TimePoint now) {
 
 void DiskLogStore::create(Entry& entry, TimePoint now) {
   const ChannelOptions& options = options_.intern(options_of_(entry.name));
-  entry.log = std::make_unique<Log>(epoch_from(random_()), options, limits_);
+  entry.log = std::make_unique<Log>(epochs_.next(), options, limits_);
   entry.log->keep(Log::Keeps::bare);
   entry.log->tell(&journal_);
   entry.number = shared_.commits.new_log();

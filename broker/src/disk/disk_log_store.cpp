@@ -1,7 +1,5 @@
 #include "disk/disk_log_store.hpp"
 
-#include "core/epoch_from.hpp"
-
 namespace peal::broker {
 namespace {
 
@@ -25,7 +23,7 @@ DiskLogStore::DiskLogStore(StoreSeat seat, DiskShared shared)
     : sink_(seat.sink),
       options_of_(std::move(seat.options_of)),
       limits_(seat.limits),
-      random_(std::move(seat.random)),
+      epochs_(std::move(seat.epochs)),
       home_(std::move(seat.home)),
       shared_(shared),
       slot_(std::make_shared<disk::CommitSlot>(std::move(seat.wake))),
@@ -182,7 +180,7 @@ void DiskLogStore::judge_append(PeerId peer, const bus::PublishRequest& request,
   Log& log = *entry.log;
   const Epoch before = log.epoch();
   const auto fresh =
-      request.replace ? std::optional(epoch_from(random_())) : std::optional<Epoch>();
+      request.replace ? std::optional(epochs_.above(before)) : std::optional<Epoch>();
   journal_.hear(entry.number);
   Due due{.what = Due::What::append, .entry = &entry, .peer = peer};
   due.outcome = log.append(request, now, fresh);

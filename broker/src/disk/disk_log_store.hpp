@@ -137,7 +137,7 @@ class DiskLogStore final : public LogStore {
   LogStoreSink& sink_;
   const OptionsOf options_of_;
   const Limits limits_;
-  const RandomSource random_;
+  EpochSource epochs_;
   const std::function<bool(std::string_view)> home_;
   const DiskShared shared_;
   const std::shared_ptr<disk::CommitSlot> slot_;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/epoch_from.hpp"
-
 namespace peal::broker {
 namespace {
 
@@ -27,7 +25,7 @@ RedisLogStore::RedisLogStore(StoreSeat seat, redis_store::RedisThread& thread,
     : sink_(seat.sink),
       options_of_(std::move(seat.options_of)),
       limits_(seat.limits),
-      random_(std::move(seat.random)),
+      epochs_(std::move(seat.epochs)),
       thread_(thread),
       ahead_(std::move(ahead)),
       link_(thread.attach(std::move(seat.wake))),
@@ -166,7 +164,7 @@ std::vector<std::string> RedisLogStore::frame(const Entry& entry, std::string_vi
                             .limits = limits_,
                             .publish_verb = thread_.publish_verb(),
                             .time = "+" + std::to_string(ahead.count()),
-                            .fresh = epoch_from(random_())},
+                            .fresh = epochs_.next()},
                            operation, kSha);
 }
 
@@ -200,7 +198,7 @@ void RedisLogStore::send_appends(Entry& entry) {
     Waiting& waiting = entry.queue.front();
     waiting.publish.publication = view_of(waiting.publication);
     waiting.publish.idempotency_key = waiting.idempotency_key;
-    redis_store::add_publish(args, waiting.publish, epoch_from(random_()));
+    redis_store::add_publish(args, waiting.publish, epochs_.next());
     call.askers.push_back({waiting.peer, waiting.publish.id});
     bytes += waiting.bytes;
     queue_bytes_ -= waiting.bytes;

@@ -127,7 +127,7 @@ class RedisLogStore final : public LogStore {
   LogStoreSink& sink_;
   const OptionsOf options_of_;
   const Limits limits_;
-  const RandomSource random_;
+  EpochSource epochs_;
   redis_store::RedisThread& thread_;
   const RedisStorage::Ahead ahead_;
   const std::shared_ptr<redis_store::SeatLink> link_;

@@ -15,6 +15,10 @@ BrokerLoopConfig loop_config(const BrokerConfig& config) {
   loop.node = config.process.name;
   loop.curve = config.control.curve;
   loop.insecure = config.control.insecure;
+  if (!config.members.empty())
+    loop.members = bus::read_brokers(config.members, "bus.members").value();
+  if (config.store.driver == "disk") loop.store = StoreKind::disk;
+  if (config.store.driver == "redis") loop.store = StoreKind::redis;
   return loop;
 }
 
@@ -44,8 +48,10 @@ runtime::ProcessCallbacks App::callbacks() {
 
 std::string App::why_not_ready() const {
   if (!loop_->healthy()) return "the broker's thread stands still";
-  if (redis_) return redis_->trouble();
-  return storage_ ? storage_->trouble() : std::string();
+  std::string trouble;
+  if (redis_) trouble = redis_->trouble();
+  if (storage_) trouble = storage_->trouble();
+  return trouble.empty() ? loop_->why_not_ready() : trouble;
 }
 
 std::string App::ready_members() const {

@@ -14,6 +14,9 @@ void describe(runtime::ConfigSchema& schema, BrokerConfig& config) {
   schema.field("bus.listen", config.listen,
                "where peers reach this broker: tcp://host:port or ipc://path");
   schema.field("bus.cluster", config.cluster, "only peers of the same cluster are linked");
+  schema.field("bus.members", config.members,
+               "all brokers of the cluster, this one too, as name=endpoint; none: it is the only "
+               "one");
   runtime::describe(schema, config.control);
   broker::describe(schema, config.store);
   broker::describe(schema, config.redis);
@@ -40,6 +43,23 @@ void describe(runtime::ConfigSchema& schema, BrokerConfig& config) {
       "which channels keep a log");
 }
 
+namespace {
+
+Result<void> check_members(const BrokerConfig& config) {
+  if (config.members.empty()) return {};
+  const auto brokers = bus::read_brokers(config.members, "bus.members");
+  if (!brokers) return brokers.error();
+  std::string names;
+  for (const bus::BrokerAddress& broker : *brokers) {
+    if (broker.name == config.process.name) return {};
+    names += (names.empty() ? "" : ", ") + broker.name;
+  }
+  return fail(ErrorCode::config_invalid, "bus.members: this broker is named " +
+                                             config.process.name + ", and the list has " + names);
+}
+
+}  // namespace
+
 Result<void> complete(BrokerConfig& config) {
   if (auto done = runtime::complete(config.process); !done) return done;
   if (auto good = runtime::validate(config.limits); !good) return good;
@@ -60,6 +80,7 @@ Result<void> complete(BrokerConfig& config) {
     return fail(ErrorCode::config_invalid,
                 "bus.listen: " + config.listen + " is neither tcp:// nor ipc://");
   }
+  if (auto good = check_members(config); !good) return good;
   return runtime::require_curve(config.listen, config.control.curve, config.control.insecure,
                                 "bus.listen");
 }

@@ -24,6 +24,8 @@ struct BrokerConfig {
   std::string listen = "tcp://127.0.0.1:8422";
   /// Only peers of the same cluster are linked.
   std::string cluster = "peal";
+  /// All brokers of the cluster, this one too, as "name=endpoint"; none: there is no other.
+  std::vector<std::string> members;
 
   /// What the core decides per channel; the first pattern that matches wins, none: ephemeral.
   struct Rule {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bus/zmq_listener.hpp"
+#include "server/member_links.hpp"
 #include "server/router.hpp"
 
 namespace peal::broker {
@@ -24,6 +25,9 @@ struct BrokerLoopConfig {
   bus::LinkOptions link;
   bool check_json = true;
   MakeLogStore make_store{};  ///< none: logs in memory
+  /// The cluster's brokers, in the order of their names; none, or one: there is no other.
+  std::vector<bus::BrokerAddress> members{};
+  StoreKind store = StoreKind::memory;
 };
 
 class BrokerLoop final : private Transport {
@@ -43,6 +47,7 @@ class BrokerLoop final : private Transport {
   std::size_t backlog() const { return backlog_.load(); }  ///< tasks not yet run; any thread
   bool healthy() const;                                ///< a turn within the last 2 s; any thread
   std::size_t links() const { return links_.load(); }  ///< any thread
+  std::string why_not_ready() const;                   ///< empty when it serves; any thread
 
  private:
   bus::MessageSink::Sent send(const LinkKey& key, wire::Message& message) override;
@@ -50,12 +55,16 @@ class BrokerLoop final : private Transport {
   void turn(bus::LinkTime now);
   void run_tasks();
   void hear_failures(bus::LinkTime now);
+  void sleep(bus::LinkTime now);
+  void publish_readiness();
 
   const BrokerLoopConfig config_;
   const Limits limits_;
   const runtime::Logger logger_;
   RouterProbe probe_;
   bus::ZmqListener listener_;
+  const wire::Hello hello_;
+  std::unique_ptr<MemberLinks> others_;  ///< null: there are none
   Router router_;
   std::shared_ptr<void> probe_handle_;
   std::shared_ptr<void> core_probe_handle_;
@@ -68,6 +77,8 @@ class BrokerLoop final : private Transport {
   // Any thread:
   std::mutex tasks_mutex_;
   std::vector<Task> tasks_;
+  mutable std::mutex ready_mutex_;
+  std::string not_ready_;
   std::atomic<std::size_t> backlog_{0};
   std::atomic<std::size_t> links_{0};
   std::atomic<bool> stopping_{false};

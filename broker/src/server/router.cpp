@@ -22,21 +22,31 @@ bus::Published refused(bus::RequestId id, Error why) {
 
 }  // namespace
 
-Router::Router(RouterConfig config, OptionsOf options_of, Transport& out, RandomSource random,
+Router::Router(RouterConfig config, OptionsOf options_of, Transport& out, EpochSource epochs,
                RouterProbe& probe, runtime::Logger logger)
     : config_(std::move(config)),
       out_(out),
       probe_(probe),
       logger_(std::move(logger)),
-      core_(*this, std::move(options_of), config_.limits, std::move(random), config_.store),
+      epochs_(std::move(epochs)),
+      core_(*this, std::move(options_of), config_.limits, epochs_, config_.store),
       queries_(config_.limits, *this),
+      members_(config_.members, {}),
+      heard_stood_in_(members_.size()),
       peers_(1, nullptr) {}
 
 Router::~Router() = default;
 
 void Router::begin_turn(bus::LinkTime now) {
-  now_ = now;
-  if (!std::exchange(begun_, true)) core_.start_quiet(now);
+  const auto stood_still = now - std::exchange(now_, now);
+  if (!std::exchange(begun_, true)) {
+    core_.start_quiet(now);
+    members_.begin_again(now);
+  } else if (!members_.alone() && stood_still > config_.link.dead_after) {
+    // Others may have served its channels meanwhile.
+    members_.begin_again(now);
+    core_.end_epochs([](std::string_view, const Epoch&) { return true; }, now);
+  }
   for (const auto& [key, link] : links_)
     link->link().on_turn(now);
   end_links();
@@ -78,6 +88,9 @@ void Router::on_message(std::string_view key, std::string_view header, std::stri
     link = made.get();
     peers_[link->peer()] = link;
     links_.emplace(link->key(), std::move(made));
+    const wire::Hello& hello = *reader_.hello();
+    link->link().stand(standing(hello.broker ? members_.find(hello.node) : std::nullopt));
+    if (const auto wrong = impostor(hello)) link->link().on_garbage(*wrong);
   }
   const auto verdict = link->link().on_message({reader_.stamp(), reader_.hello(), reader_.refusal(),
                                                 reader_.numbered(), reader_.has_operations()},
@@ -145,6 +158,7 @@ void Router::welcome(BrokerLink& link) {
 
 void Router::end_turn() {
   busy_ = core_.expire(now_);
+  look_at_members();
   queries_.turn(now_);
   publish_occupancy();
   for (const auto& [key, link] : links_) {
@@ -185,6 +199,9 @@ void Router::end_links() {
     logger_.warn("the link with a peer is over", {{"peer", link.link().peer().node},
                                                   {"code", info(why.code).name},
                                                   {"reason", why.message}});
+    const wire::Hello& peer = link.link().peer();
+    if (why.code == ErrorCode::members_mismatch && peer.broker && members_.find(peer.node))
+      members_.quarrel(why.message, now_);
     peers_[link.peer()] = nullptr;
     queries_.left(link.peer(), why.code == ErrorCode::draining, now_);
     dropping_.push_back(link.peer());
@@ -213,13 +230,38 @@ void Router::publish(bus::PublishRequest request, LocalOutcome done) {
     request.id = next_local_++;
     local_.emplace(request.id, std::move(done));
   }
+  if (auto why = why_not(request.channel)) return publish_elsewhere(request, std::move(*why));
   core_.publish(kLocalPeer, request, now_);
+}
+
+/// Another broker serves the channel, or nobody.
+void Router::publish_elsewhere(const bus::PublishRequest& request, Error why) {
+  const auto server = members_.server_of(request.channel);
+  if (!server || *server == members_.self() || config_.others == nullptr) {
+    if (request.id != 0) published(kLocalPeer, refused(request.id, std::move(why)));
+    return;
+  }
+  LocalOutcome done;
+  if (request.id != 0) {
+    done = [this, id = request.id](const bus::Published& outcome) {
+      bus::Published mine = outcome;
+      mine.id = id;
+      published(kLocalPeer, mine);
+    };
+  }
+  config_.others->publish(*server, request, std::move(done));
 }
 
 void Router::read(bus::ReadRequest request, LocalPage done) {
   request.id = next_local_++;
   request.bytes = std::min(request.bytes, kPageBytesMax);
   local_reads_.emplace(request.id, std::move(done));
+  if (auto why = why_not(request.channel)) {
+    bus::Page refusal;
+    refusal.id = request.id;
+    refusal.error = std::move(*why);
+    return page(kLocalPeer, refusal);
+  }
   core_.read(kLocalPeer, request, now_);
 }
 
@@ -241,7 +283,7 @@ void Router::each_link(const std::function<void(const LinkInfo&)>& each) const {
   for (const auto& [key, link] : links_) {
     if (!link->link().linked()) continue;
     each({link->link().peer(), link->link().version(), link->link().on_the_way(LinkClass::live),
-          link->dropped});
+          link->link().peer().credit_bytes, link->dropped});
   }
 }
 
@@ -257,8 +299,17 @@ std::optional<Error> Router::check(const bus::PublishRequest& request) {
   return valid.error();
 }
 
-void Router::on_watch(bus::Alias alias, std::string_view channel) {
-  core_.watch(current_->peer(), alias, channel, now_);
+void Router::on_watch(bus::Alias alias, std::string_view channel,
+                      const std::optional<Epoch>& seen) {
+  if (auto why = why_not(channel)) {
+    bus::HeadNotice notice;
+    notice.alias = alias;
+    notice.answer = true;
+    notice.error = std::move(*why);
+    return current_->head(notice);
+  }
+  core_.watch(current_->peer(), alias, channel, now_, seen);
+  note(channel);
 }
 
 void Router::on_unwatch(bus::Alias alias) {
@@ -270,10 +321,21 @@ void Router::on_publish(const bus::PublishRequest& request) {
     if (request.id != 0) current_->published(refused(request.id, std::move(*wrong)));
     return;
   }
+  if (auto why = why_not(request.channel)) {
+    if (request.id != 0) current_->published(refused(request.id, std::move(*why)));
+    return;
+  }
   core_.publish(current_->peer(), request, now_);
+  note(request.channel);
 }
 
 void Router::on_read(const bus::ReadRequest& request) {
+  if (auto why = why_not(request.channel)) {
+    bus::Page refusal;
+    refusal.id = request.id;
+    refusal.error = std::move(*why);
+    return current_->page(refusal);
+  }
   bus::ReadRequest bounded = request;
   bounded.bytes = std::min(bounded.bytes, kPageBytesMax);
   if (current_->reads.empty() && current_->link().has_credit(LinkClass::history)) {
@@ -304,6 +366,12 @@ void Router::on_leave(bus::Alias alias, std::string_view session) {
 }
 
 void Router::on_presence(const bus::PresenceRequest& request) {
+  if (auto why = why_not(request.channel)) {
+    bus::PresenceAnswer refusal;
+    refusal.id = request.id;
+    refusal.error = std::move(*why);
+    return current_->presence(refusal);
+  }
   core_.presence(current_->peer(), request);
 }
 
@@ -381,18 +449,19 @@ void Router::presence_event(PeerId peer, const bus::PresenceEvent& event) {
 }
 
 void Router::occupancy(Occupancy what, std::string_view channel) {
-  occupancy_.push_back(occupancy_json(what, channel));
+  std::string json = occupancy_json(what, channel);
+  occupancy_.push_back(members_.alone() ? std::move(json)
+                                        : occupancy_of(std::move(json), config_.hello.node));
 }
 
 // Not from within the core.
 void Router::publish_occupancy() {
-  for (const std::string& json : occupancy_) {
+  for (const std::string& json : std::exchange(occupancy_, {})) {
     bus::PublishRequest request;
     request.channel = kOccupancyChannel;
     request.publication.payload = json;
-    core_.publish(kLocalPeer, request, now_);
+    publish(request, {});
   }
-  occupancy_.clear();
 }
 
 }  // namespace peal::broker

@@ -18,6 +18,8 @@
 #include "peal/runtime/logger.hpp"
 #include "server/broker_link.hpp"
 #include "server/cluster_queries.hpp"
+#include "server/membership.hpp"
+#include "server/other_brokers.hpp"
 #include "server/router_probe.hpp"
 
 namespace peal::broker {
@@ -32,15 +34,17 @@ struct RouterConfig {
   bool check_json = true;
   /// Where the core's logs are.
   StoreChoice store{};
+  /// The cluster's brokers; `others` is there when there are some.
+  Membership::Config members{};
+  OtherBrokers* others = nullptr;
 };
 
-/// What became of a publish of this process itself, and a page that it read.
-using LocalOutcome = std::function<void(const bus::Published&)>;
+/// A page that this process read.
 using LocalPage = std::function<void(const bus::Page&)>;
 
 class Router final : private CoreOut, private QueriesOut, private wire::OperationSink {
  public:
-  Router(RouterConfig config, OptionsOf options_of, Transport& out, RandomSource random,
+  Router(RouterConfig config, OptionsOf options_of, Transport& out, EpochSource epochs,
          RouterProbe& probe, runtime::Logger logger);
   ~Router() override;
 
@@ -65,10 +69,12 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   Core& core() { return core_; }
   std::size_t linked() const { return linked_; }
   bool busy() const { return busy_; }  ///< the next turn should come soon
+  const Membership& members() const { return members_; }
   struct LinkInfo {
     const wire::Hello& peer;
     std::uint32_t version;
-    std::uint64_t live_bytes;  ///< on the way
+    std::uint64_t live_bytes;    ///< on the way
+    std::uint64_t credit_bytes;  ///< that may be, of each class
     std::uint64_t dropped;
   };
   void each_link(const std::function<void(const LinkInfo&)>& each) const;
@@ -81,6 +87,17 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   void welcome(BrokerLink& link);
   void end_links();
   void publish_occupancy();
+  void look_at_members();
+  void on_changes(const Membership::Changes& changes);
+  void hear_stood_in(std::size_t member, const Epoch& highest);
+  void publish_elsewhere(const bus::PublishRequest& request, Error why);
+  void note(std::string_view channel);
+  static std::string occupancy_of(std::string json, std::string_view broker);
+  bus::Standing standing(std::optional<std::size_t> member) const;
+  std::optional<Error> impostor(const wire::Hello& hello) const;
+  std::optional<Error> why_not(std::string_view channel) const {
+    return members_.alone() ? std::nullopt : members_.why_not(channel);
+  }
   void refuse(std::string_view key, const Error& why);
   BrokerLink* at(PeerId peer) { return peer < peers_.size() ? peers_[peer] : nullptr; }
   PeerId new_peer();
@@ -97,7 +114,8 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   void occupancy(Occupancy what, std::string_view channel) override;
 
   // OperationSink: the operations of the link being carried out.
-  void on_watch(bus::Alias alias, std::string_view channel) override;
+  void on_watch(bus::Alias alias, std::string_view channel,
+                const std::optional<Epoch>& seen) override;
   void on_unwatch(bus::Alias alias) override;
   void on_publish(const bus::PublishRequest& request) override;
   void on_read(const bus::ReadRequest& request) override;
@@ -123,8 +141,12 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   const runtime::Logger logger_;
   wire::Reader reader_{wire::Direction::to_broker};
   JsonReader json_;
+  EpochSource epochs_;
   Core core_;
   ClusterQueries queries_;
+  Membership members_;
+  std::uint32_t view_ = 0;
+  std::vector<std::optional<Epoch>> heard_stood_in_;  ///< by member
 
   Links links_;
   std::vector<BrokerLink*> peers_;  ///< by PeerId; null: free, local or being dropped

@@ -5,7 +5,7 @@
 namespace peal::runtime {
 namespace {
 
-constexpr std::size_t kLimits = 46;
+constexpr std::size_t kLimits = 47;
 static_assert(sizeof(Limits) == kLimits * sizeof(std::size_t),
               "a limit was added or removed: describe it here");
 
@@ -97,6 +97,8 @@ constexpr DurationRow kDurations[] = {
     {"limits.wait_max", &Limits::wait_max, "longest wait that an HTTP request may ask for"},
     {"limits.presence_lease", &Limits::presence_lease,
      "how long a gateway that is gone still counts as having its sessions"},
+    {"limits.broker_settle", &Limits::broker_settle,
+     "how long a broker of several is up, and of one mind with the others, before it serves"},
     {"limits.close_timeout", &Limits::close_timeout,
      "after a Close frame, until the socket is closed"},
 };

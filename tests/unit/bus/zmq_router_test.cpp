@@ -38,7 +38,8 @@ class Peer final : public SessionOwner {
     TurnResults& to = results(port);
     to.deliver(alias, epoch, to.keep(publication));
   }
-  void on_answer(std::uint32_t, Alias, bool, bool) override {}
+  bool on_head(std::uint32_t, const HeadNotice&) override { return true; }
+  bool on_presence_event(std::uint32_t, Alias) override { return true; }
   ZmqQueries* queries() override { return &questions; }
 
   void watch(std::uint32_t port, Alias alias, std::string_view channel) {

@@ -27,7 +27,7 @@ class Heard final : public OperationSink {
     id = number;
     answer = heard;
   }
-  void on_watch(bus::Alias, std::string_view) override {}
+  void on_watch(bus::Alias, std::string_view, const std::optional<Epoch>&) override {}
   void on_unwatch(bus::Alias) override {}
   void on_publish(const bus::PublishRequest&) override {}
   void on_read(const bus::ReadRequest&) override {}

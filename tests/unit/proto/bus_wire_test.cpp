@@ -17,8 +17,10 @@ const Epoch kEpoch = *Epoch::parse("aB3dE6gH");
 class Recorder : public OperationSink {
  public:
   std::ostringstream out;
-  void on_watch(bus::Alias a, std::string_view c) override {
-    out << "watch " << alias(a) << c << "\n";
+  void on_watch(bus::Alias a, std::string_view c, const std::optional<Epoch>& seen) override {
+    out << "watch " << alias(a) << c;
+    if (seen) out << " seen=" << seen->view();
+    out << "\n";
   }
   void on_unwatch(bus::Alias a) override { out << "unwatch " << alias(a) << "\n"; }
   void on_publish(const bus::PublishRequest& r) override {
@@ -213,13 +215,19 @@ Message greeting() {
   hello.cluster = "peal";
   hello.node = "gateway-1";
   hello.incarnation = 0x1122334455667788U;
-  hello.members_hash = 9;
+  hello.broker = true;
+  hello.members = {"a", "b"};
+  hello.store = "memory";
   hello.message_bytes_max = 512;
   hello.batch_bytes_max = 32;
   hello.credit_bytes = 100;
   hello.credit_messages = 10;
   w.hello(hello);
-  return w.close({});
+  Stamp stamp;
+  stamp.not_ready = true;
+  stamp.stood_in = kEpoch;
+  stamp.view = 3;
+  return w.close(stamp);
 }
 
 Message refusal() {
@@ -322,6 +330,32 @@ TEST(BusWire, TheStampHelloAndRefusalComeBack) {
   ASSERT_TRUE(reader.refusal());
   EXPECT_EQ(reader.refusal()->code, ErrorCode::cluster_mismatch);
   EXPECT_FALSE(reader.hello());
+}
+
+TEST(BusWire, AWatchSaysWhichEpochWasSeen) {
+  Writer w;
+  w.watch({1, 1}, "room:1");
+  w.rewatch({2, 1}, "room:2", kEpoch);
+  w.rewatch({3, 2}, "room:2", *Epoch::parse("00000001"));
+  w.watch({4, 0}, "room:2");
+  EXPECT_EQ(read_back(Direction::to_broker, w.close({})),
+            "watch 1.1 room:1\n"
+            "watch 2.1 room:2 seen=aB3dE6gH\n"
+            "watch 3.2 room:2 seen=00000001\n"
+            "watch 4.0 room:2\n");
+}
+
+TEST(BusWire, AStampSaysHowABrokerStands) {
+  Reader reader(Direction::to_peer);
+  const Message message = greeting();
+  ASSERT_TRUE(reader.read(message.header, message.body));
+  EXPECT_TRUE(reader.stamp().not_ready);
+  EXPECT_EQ(reader.stamp().stood_in, kEpoch);
+  EXPECT_EQ(reader.stamp().view, 3U);
+  EXPECT_EQ(reader.hello()->members, (std::vector<std::string>{"a", "b"}));
+  ASSERT_TRUE(reader.read(Writer().close({}).header, ""));
+  EXPECT_FALSE(reader.stamp().not_ready);
+  EXPECT_FALSE(reader.stamp().stood_in);
 }
 
 TEST(BusWire, GoldenVectorsAreWhatWeWriteToTheByte) {

@@ -48,11 +48,13 @@ class CoreOut {
 
 class Core {
  public:
-  Core(CoreOut& out, OptionsOf options_of, const Limits& limits, RandomSource random,
+  Core(CoreOut& out, OptionsOf options_of, const Limits& limits, EpochSource epochs,
        StoreChoice store = {});
   ~Core();
 
-  void watch(PeerId peer, bus::Alias alias, std::string_view channel, TimePoint now);
+  /// `seen`: the epoch of the channel that whoever watches has heard of, here or elsewhere.
+  void watch(PeerId peer, bus::Alias alias, std::string_view channel, TimePoint now,
+             const std::optional<Epoch>& seen = {});
   void unwatch(PeerId peer, bus::Alias alias, TimePoint now);
   void publish(PeerId peer, const bus::PublishRequest& request, TimePoint now);
   void read(PeerId peer, const bus::ReadRequest& request, TimePoint now);
@@ -71,6 +73,9 @@ class Core {
   void start_quiet(TimePoint now);
   /// Ends leases that are over, at a bounded cost per call (true: call again); every turn.
   bool expire(TimePoint now);
+
+  /// Ends the epochs of which `which` says so: whoever watches them is told the next.
+  void end_epochs(const LogStore::WhichEpochs& which, TimePoint now);
 
   /// A peer is gone: its interest with it, at a bounded cost per call (true: call again).
   bool drop_peer(PeerId peer);

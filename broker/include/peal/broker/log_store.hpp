@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "peal/broker/channel_options.hpp"
+#include "peal/broker/epoch_source.hpp"
 #include "peal/bus/bus_port.hpp"
 #include "peal/proto/limits.hpp"
 
@@ -18,8 +19,6 @@ namespace peal::broker {
 
 using PeerId = std::uint32_t;
 using TimePoint = std::chrono::steady_clock::time_point;
-/// Random epochs and such come from here (tests: a fixed sequence).
-using RandomSource = std::function<std::uint64_t()>;
 
 /// Chosen by the core for a log that it watches; not used again after unwatch.
 using LogId = std::uint64_t;
@@ -59,6 +58,12 @@ class LogStore {
   /// Each turn of the core's thread, and soon after StoreSeat::wake: what came meanwhile is told. A
   /// store that answers within each call needs neither this nor the next two.
   virtual void turn(TimePoint /*now*/) {}
+  /// Who watches this channel next has seen this epoch of it, at another broker: if that is the
+  /// later one, what is here isn't the channel's past, and a new epoch above it begins.
+  virtual void outrun(std::string_view /*channel*/, const Epoch& /*seen*/, TimePoint /*now*/) {}
+  /// Of which channels `which` says so, and in which epoch: it ends.
+  using WhichEpochs = std::function<bool(std::string_view channel, const Epoch& epoch)>;
+  virtual void end_epochs(const WhichEpochs& /*which*/, TimePoint /*now*/) {}
   /// Nobody wants to hear what this peer is still owed; its number may mean another one later.
   virtual void drop_peer(PeerId /*peer*/) {}
   /// What is published on channels without a log reaches other processes through the store: they
@@ -76,7 +81,7 @@ struct StoreSeat {
   LogStoreSink& sink;
   OptionsOf options_of;
   const Limits& limits;
-  RandomSource random;
+  EpochSource epochs;
   std::function<void()> wake;                  ///< any thread: turn() is due soon
   std::function<bool(std::string_view)> home;  ///< whether a channel is this core's
 };
@@ -90,6 +95,6 @@ struct StoreChoice {
 };
 
 std::unique_ptr<LogStore> make_memory_log_store(LogStoreSink& sink, OptionsOf options_of,
-                                                const Limits& limits, RandomSource random);
+                                                const Limits& limits, EpochSource epochs);
 
 }  // namespace peal::broker

@@ -35,6 +35,14 @@ struct LinkOptions {
 /// Messages with operations on the way on one link; ZeroMQ's own queues are set above it.
 inline constexpr std::uint64_t kLinkMessagesMax = 1024;
 
+/// What a broker of several says of itself in every message.
+struct Standing {
+  bool not_ready = false;
+  std::optional<Epoch> stood_in;  ///< to a broker: the highest epoch begun in its place
+  std::uint32_t view = 0;         ///< differs when it serves other channels than before
+  friend bool operator==(const Standing&, const Standing&) = default;
+};
+
 /// A Hello with the version range and limits of this build.
 wire::Hello make_hello(std::string cluster, std::string node, std::uint64_t incarnation,
                        const Limits& limits);
@@ -52,6 +60,7 @@ class PeerLink {
   std::uint32_t version() const { return version_; }
   /// Why it ended.
   const std::optional<Error>& why() const { return why_; }
+  const Standing& standing() const { return standing_; }  ///< the peer's
   /// Whether the other side should be told why.
   bool should_refuse() const { return refuse_; }
 
@@ -93,7 +102,10 @@ class PeerLink {
   /// What goes with a message that holds so much of what was charged. Counts it as sent.
   wire::Stamp stamp(const wire::PerClass<std::uint32_t>& bytes, std::uint32_t numbered,
                     bool operations, LinkTime now);
-  /// Enough was consumed to say so before the next heartbeat.
+  /// What is said of this side from now on.
+  void stand(const Standing& mine);
+  /// There is something to say before the next heartbeat: enough was consumed, or this side stands
+  /// otherwise.
   bool report_due() const;
   bool heartbeat_due(LinkTime now) const {
     return linked() && now - last_sent_ >= options_.heartbeat;
@@ -113,6 +125,9 @@ class PeerLink {
   std::uint32_t version_ = 0;
   std::optional<Error> why_;
   bool refuse_ = false;
+  Standing standing_;
+  Standing mine_;
+  bool standing_due_ = false;
 
   LinkTime last_turn_;
   LinkTime last_heard_;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "peal/proto/bus_messages.hpp"
 #include "peal/proto/cluster_query.hpp"
@@ -20,11 +21,13 @@
 namespace peal::wire {
 
 inline constexpr std::uint32_t kVersionMin = 1;
-inline constexpr std::uint32_t kVersionMax = 3;
+inline constexpr std::uint32_t kVersionMax = 4;
 /// Presence came with this one: to a side that speaks less it is not written.
 inline constexpr std::uint32_t kVersionPresence = 2;
 /// Likewise questions to the cluster.
 inline constexpr std::uint32_t kVersionQueries = 3;
+/// Likewise what several brokers need: a watch that says which epoch was seen.
+inline constexpr std::uint32_t kVersionMembers = 4;
 
 /// Who speaks: the first message of both sides of a link session.
 struct Hello {
@@ -32,13 +35,15 @@ struct Hello {
   std::uint32_t version_max = kVersionMax;
   std::string cluster;
   std::string node;
-  std::uint64_t incarnation = 0;   ///< random per process start
-  std::uint64_t members_hash = 0;  ///< of the cluster's configured member list
+  std::uint64_t incarnation = 0;  ///< random per process start
   std::uint64_t message_bytes_max = 0;
   std::uint64_t batch_bytes_max = 0;
   std::uint64_t credit_bytes = 0;     ///< granted per class
   std::uint64_t credit_messages = 0;  ///< granted
   bool answers = false;               ///< questions to the cluster: it is a gateway
+  bool broker = false;
+  std::vector<std::string> members{};  ///< the brokers' names, in order; none: there is one
+  std::string store{};                 ///< of a broker: where its logs are
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -60,6 +65,9 @@ struct Stamp {
   PerClass<std::uint64_t> consumed;  ///< bytes taken of what the other side sent
   std::uint64_t consumed_messages = 0;
   PerClass<std::uint32_t> bytes;  ///< what this message weighs
+  bool not_ready = false;         ///< a broker that serves nothing yet
+  std::optional<Epoch> stood_in;  ///< to a broker: the highest epoch begun in its place
+  std::uint32_t view = 0;         ///< of a broker: differs when it serves other channels
   friend bool operator==(const Stamp&, const Stamp&) = default;
 };
 
@@ -76,6 +84,7 @@ class Writer {
   Writer& operator=(Writer&&) noexcept;
 
   void watch(bus::Alias alias, std::string_view channel);
+  void rewatch(bus::Alias alias, std::string_view channel, const Epoch& seen);
   void unwatch(bus::Alias alias);
   /// `request.id` is the number; 0 asks for no answer.
   void publish(const bus::PublishRequest& request);
@@ -131,7 +140,9 @@ class QueryOperationSink {
 /// Receives the operations of one message in order. Views are valid during the call.
 class OperationSink : public PresenceOperationSink, public QueryOperationSink {
  public:
-  virtual void on_watch(bus::Alias alias, std::string_view channel) = 0;
+  /// `seen`: the epoch of the channel that the peer knows of.
+  virtual void on_watch(bus::Alias alias, std::string_view channel,
+                        const std::optional<Epoch>& seen) = 0;
   virtual void on_unwatch(bus::Alias alias) = 0;
   virtual void on_publish(const bus::PublishRequest& request) = 0;
   virtual void on_read(const bus::ReadRequest& request) = 0;

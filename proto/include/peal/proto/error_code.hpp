@@ -38,6 +38,7 @@ namespace peal {
   X(broker_unavailable, true, 503, "No broker can be reached; nothing was appended")            \
   X(overloaded, true, 503, "A queue is full; nothing was appended")                             \
   X(not_ready, true, 503, "Starting; try again")                                                \
+  X(not_owner, true, 503, "Another broker serves this channel; nothing was appended")           \
   X(draining, true, 503, "Stopping; connect to another gateway")                                \
   X(expectation_failed, false, 412, "The position is not the expected one")                     \
   X(sequence_gap, true, 409, "previous is not the sequence remembered of this source")          \
@@ -53,6 +54,7 @@ namespace peal {
   X(hello_required, true, 400, "The link has not said Hello")                                   \
   X(version_unsupported, false, 400, "No common version of the bus protocol")                   \
   X(cluster_mismatch, false, 400, "The other side belongs to another cluster")                  \
+  X(members_mismatch, false, 400, "The other side has another list of brokers")                 \
   X(session_not_found, false, 404, "No such session here")                                      \
   X(config_invalid, false, 400, "The configuration is not usable")                              \
   X(hook_failed, true, 500, "The application's hook failed or missed its deadline")             \

@@ -81,6 +81,8 @@ struct Limits {
   /// one answer.
   std::size_t queries_max = 16;
   std::size_t query_bytes_max = 64 * 1024;
+  /// How long a broker of several has been up, and of one mind with the others, before it serves.
+  std::chrono::milliseconds broker_settle{3000};
   /// Channels of one core.
   std::size_t channels_max = 1'000'000;
   /// Remembered producers of one channel, and for how long after their last publication.

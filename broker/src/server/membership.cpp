@@ -1,0 +1,109 @@
+#include "server/membership.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "peal/proto/channel_name.hpp"
+
+namespace peal::broker {
+namespace {
+
+/// A quarrel lasts so long after it was heard last: those who quarrel try again every two seconds.
+constexpr std::chrono::seconds kQuarrel{4};
+
+}  // namespace
+
+Membership::Membership(Config config, TimePoint now)
+    : config_(std::move(config)),
+      ranks_(config_.members),
+      self_(find(config_.name).value_or(0)),
+      seen_(std::max<std::size_t>(1, config_.members.size())),
+      since_(now) {}
+
+std::optional<std::size_t> Membership::find(std::string_view name) const {
+  const auto found = std::ranges::find(config_.members, name);
+  if (found == config_.members.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - config_.members.begin());
+}
+
+void Membership::see(std::size_t member, bool linked, bool ready) {
+  seen_[member].linked = linked;
+  seen_[member].ready = linked && ready;
+}
+
+void Membership::quarrel(std::string why, TimePoint now) {
+  quarrel_ = std::move(why);
+  quarrelled_ = now;
+}
+
+void Membership::begin_again(TimePoint now) {
+  since_ = now;
+}
+
+Membership::Changes Membership::turn(TimePoint now) {
+  Changes changes;
+  if (alone()) return changes;
+  if (!quarrel_.empty()) {
+    since_ = now;
+    if (now - quarrelled_ >= kQuarrel) quarrel_.clear();
+  }
+  const bool ready = now - since_ >= config_.settle;
+  changes.served = std::exchange(ready_, ready) != ready;
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    if (i == self_) continue;
+    const bool before = std::exchange(seen_[i].was_ready, seen_[i].ready);
+    if (before && !seen_[i].ready) changes.gone.push_back(i);
+    if (!before && seen_[i].ready) changes.back.push_back(i);
+  }
+  return changes;
+}
+
+std::string Membership::why_not_ready() const {
+  if (ready()) return {};
+  if (!quarrel_.empty()) return quarrel_;
+  return config_.name + " listens to the other brokers before it serves (limits.broker_settle)";
+}
+
+std::optional<std::size_t> Membership::server_of(std::string_view channel) const {
+  if (alone()) return self_;
+  if (config_.store == StoreKind::redis) return ready() ? std::optional(self_) : std::nullopt;
+  const bool owned = config_.store == StoreKind::disk;
+  const auto first =
+      ranks_.first(stable_hash(channel), [&](std::size_t i) { return owned || serves(i); });
+  return first && serves(*first) ? first : std::nullopt;
+}
+
+std::optional<Error> Membership::why_not(std::string_view channel) const {
+  if (alone()) return std::nullopt;
+  if (!ready()) return fail(ErrorCode::not_ready, why_not_ready());
+  const auto server = server_of(channel);
+  if (server == self_) return std::nullopt;
+  if (server) {
+    return fail(ErrorCode::not_owner,
+                "the broker " + config_.members[*server] + " serves this channel");
+  }
+  const std::size_t owner = *ranks_.first(stable_hash(channel), [](std::size_t) { return true; });
+  return fail(ErrorCode::broker_unavailable, "the log of this channel is at the broker " +
+                                                 config_.members[owner] +
+                                                 ", which can't be reached");
+}
+
+bool Membership::stands_in(std::string_view channel) const {
+  if (alone() || config_.store != StoreKind::memory) return false;
+  return *ranks_.first(stable_hash(channel), [](std::size_t) { return true; }) != self_;
+}
+
+bool Membership::comes_first(std::size_t member, std::string_view channel) const {
+  return ranks_.before(member, self_, stable_hash(channel));
+}
+
+void Membership::stood_in(std::string_view channel, const Epoch& highest) {
+  const std::uint64_t hash = stable_hash(channel);
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    if (i == self_ || !ranks_.before(i, self_, hash)) continue;
+    auto& noted = seen_[i].stood_in;
+    noted = noted ? std::max(*noted, highest) : highest;
+  }
+}
+
+}  // namespace peal::broker
