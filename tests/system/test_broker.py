@@ -58,7 +58,7 @@ def test_control_lists_channels_and_links_page_by_page(cluster):
         for name in [*names, "other"]:
             session.call("subscribe", channel=name)
         links = control.call("links")["links"]
-        assert [link["node"] for link in links] == ["gateway-1"] and links[0]["version"] == 3
+        assert [link["node"] for link in links] == ["gateway-1"] and links[0]["version"] == 4
         listed, after = [], ""
         while True:
             page = control.call("channels", prefix="room:", limit=10, after=after)

@@ -414,6 +414,34 @@ def test_the_bus_is_spoken_too(cluster, running):
         assert listener.end() == DONE
 
 
+def test_brokers_and_who_serves_what(cluster, running):
+    members = [f"{name}=ipc://{cluster.folder}/bus-{name}" for name in "ab"]
+    flags = [flag for member in members for flag in ("--bus-members", member)] + ["--limits-broker-settle", "500ms"]
+    a, b = [cluster.broker(name, listen=f"ipc://{cluster.folder}/bus-{name}", flags=flags, start=False).launch()
+            for name in "ab"]
+    for broker in (a, b):
+        broker.wait_ready()
+    shown = peal("cluster", "--control", a.ready["control"])
+    assert shown.code == DONE and "broker a, logs in memory\n" in shown.out, shown
+    until(lambda: [member["state"] for member in peal("cluster", "--json", "--control",
+                                                      a.ready["control"]).lines()[0]["members"]] == ["serves"] * 2,
+          "each sees the other")
+    where = peal("cluster", "where", "news", "--json", "--control", a.ready["control"]).lines()[0]
+    assert sorted(rank["broker"] for rank in where["ranks"]) == ["a", "b"]
+    assert where["server"] == where["ranks"][0]["broker"]
+    assert "<- asked for it now" in peal("cluster", "where", "news", "--control", b.ready["control"]).out
+    listener = running("subscribe", "news", "--bus", ",".join(members))
+    until(lambda: sum(line["subscribers"] for broker in (a, b) for line in
+                      peal("channels", "--json", "--control", broker.ready["control"]).lines()) == 1, "it listens")
+    for broker in (a, b):  # whichever is told
+        assert peal("publish", "news", broker.name, "--control", broker.ready["control"]).out == "ok\n"
+    assert peal("publish", "news", "bus", "--bus", ",".join(members)).code == DONE
+    until(lambda: listener.messages() == ["a", "b", "bus"], "all were heard")
+    alone = peal("publish", "news", "1", "--bus", members[0].partition("=")[2], "--timeout", "1s")
+    assert "knows the brokers a, b" in alone.err, alone
+    assert peal("cluster", "when", "--control", a.ready["control"]).code == USAGE
+
+
 def test_a_broker_that_is_away_refuses_a_publish_through_a_gateway(cluster):
     broker = cluster.broker()
     gateway = cluster.gateway(flags=["--bus-driver", "zmq", "--bus-connect", broker.ready["listen"]])

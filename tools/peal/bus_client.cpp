@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "control_target.hpp"
 #include "peal/bus/feed.hpp"
 #include "peal/bus/zmq_bus.hpp"
 #include "signals.hpp"
@@ -147,7 +148,7 @@ BusClient::~BusClient() = default;
 Outcome<void> BusClient::connect(const std::string& endpoint, const runtime::CurveConfig& curve,
                                  milliseconds timeout) {
   bus::ZmqBusConfig config;
-  config.connect = {endpoint};
+  config.connect = brokers_of(endpoint);
   config.node = "peal-" + std::to_string(::getpid());
   config.curve = curve;
   config.insecure = !curve.configured();  // whoever gave the endpoint has agreed to that

@@ -84,6 +84,16 @@ std::string endpoint_of(const std::string& text) {
   return text.find("://") == std::string::npos ? "ipc://" + text : text;
 }
 
+std::vector<std::string> brokers_of(std::string_view list) {
+  std::vector<std::string> brokers;
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    brokers.emplace_back(list.substr(0, comma));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return brokers;
+}
+
 Outcome<runtime::CurveConfig> curve_keys(const ControlOptions& options,
                                          const std::string& endpoint) {
   if (options.curve_key.empty() != options.server_key.empty()) {
@@ -91,9 +101,12 @@ Outcome<runtime::CurveConfig> curve_keys(const ControlOptions& options,
   }
   if (options.server_key.empty()) {
     const runtime::CurveConfig none;
-    if (!runtime::require_curve(endpoint, none, options.insecure, "--server-key")) {
-      return usage(endpoint +
-                   " is on another machine: give --curve-key and --server-key, or --insecure");
+    for (const std::string& broker : brokers_of(endpoint)) {
+      const std::string address = broker.substr(broker.find('=') + 1);
+      if (!runtime::require_curve(address, none, options.insecure, "--server-key")) {
+        return usage(address +
+                     " is on another machine: give --curve-key and --server-key, or --insecure");
+      }
     }
     return none;
   }

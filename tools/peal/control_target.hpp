@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "arguments.hpp"
 #include "control_client.hpp"
@@ -25,7 +26,10 @@ void describe_curve(Arguments& arguments, ControlOptions& options);
 
 /// ENDPOINT as a person types it: a bare path is ipc://.
 std::string endpoint_of(const std::string& text);
-/// The keys of a link to `endpoint`; refuses to go to another machine without any, unless told to.
+/// The brokers of one word: an endpoint, or "NAME=ENDPOINT,NAME=ENDPOINT".
+std::vector<std::string> brokers_of(std::string_view list);
+/// The keys of a link to `endpoint`, or to all of brokers_of(endpoint); refuses to go to another
+/// machine without any, unless told to.
 Outcome<runtime::CurveConfig> curve_keys(const ControlOptions& options,
                                          const std::string& endpoint);
 /// The endpoint of the one process that has a ".control" or ".ingest" socket here.

@@ -34,7 +34,8 @@ class Publish final : public Verb {
     arguments.flag("--ingest", ingest_,
                    "fire and forget through the ingest socket (ENDPOINT is its)");
     arguments.option("--bus", "ENDPOINT", bus_,
-                     "as a node of the bus, to a broker: tcp://HOST:8422");
+                     "as a node of the bus, to a broker: tcp://HOST:8422; or to several: "
+                     "NAME=tcp://HOST:8422,NAME=…");
     arguments.option("--url", "URL", http_.url, "over HTTP: http://127.0.0.1:8420");
     arguments.option("--key", "SECRET", http_.key, "bearer key for --url");
     arguments.option("--ca", "FILE", http_.ca, "authority to trust for https");

@@ -176,7 +176,8 @@ class Subscribe final : public Verb {
     arguments.option("--key", "SECRET", key_, "key for channels with a key:NAME rule");
     arguments.option("--ca", "FILE", ca_, "authority to trust for wss");
     arguments.option("--bus", "ENDPOINT", bus_,
-                     "as a node of the bus, at a broker: tcp://HOST:8422");
+                     "as a node of the bus, at a broker: tcp://HOST:8422; or at several: "
+                     "NAME=tcp://HOST:8422,NAME=…");
     describe_curve(arguments, curve_);
     arguments.option("--count", "N", count_, "end after N publications");
     arguments.flag("--once", once_, "end when the connection ends; the default is to come back");

@@ -23,6 +23,7 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
   verbs.push_back(make_sessions());
   verbs.push_back(make_count());
   verbs.push_back(make_disconnect());
+  verbs.push_back(make_cluster());
   verbs.push_back(make_drain());
   verbs.push_back(make_rebalance());
   verbs.push_back(make_log_level());

@@ -36,6 +36,7 @@ std::unique_ptr<Verb> make_presence();
 std::unique_ptr<Verb> make_sessions();
 std::unique_ptr<Verb> make_count();
 std::unique_ptr<Verb> make_disconnect();
+std::unique_ptr<Verb> make_cluster();
 std::unique_ptr<Verb> make_drain();
 std::unique_ptr<Verb> make_rebalance();
 std::unique_ptr<Verb> make_log_level();

@@ -170,13 +170,13 @@ void ZmqThread::look_at_brokers(LinkTime now) {
   BusState state{.linked = false, .shared = true, .detail = {}};
   for (const auto& dial : dials_) {
     if (!dial->ready()) continue;
-    state.detail += (state.linked ? ", " : "") + dial->session().link().peer().node + " at " +
-                    dial->target().endpoint;
+    state.detail += (state.detail.empty() ? "" : ", ") + dial->session().link().peer().node +
+                    " at " + dial->target().endpoint;
     state.linked = true;
   }
   state.linked = state.linked && begun_;
   if (const std::string why = trouble(); !why.empty())
-    state.detail += (state.linked ? "; " : "") + why;
+    state.detail += (state.detail.empty() ? "" : "; ") + why;
   const BusState before = this->state();
   if (state.linked != before.linked || state.detail != before.detail) say(std::move(state));
   if (serve == serve_) return;

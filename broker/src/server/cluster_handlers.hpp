@@ -9,5 +9,7 @@ namespace peal::broker {
 
 /// Both outlive the server's thread.
 void add_cluster_handlers(runtime::ControlServer& control, BrokerLoop& loop);
+/// The links as a JSON list.
+std::string links_json(const Router& router);
 
 }  // namespace peal::broker

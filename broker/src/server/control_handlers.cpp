@@ -126,19 +126,6 @@ void show_presence(Router& router, const PresenceCommand& command, const Control
   reply.result(presence_json(answer));
 }
 
-std::string links_json(const Router& router) {
-  std::string list;
-  router.each_link([&](const Router::LinkInfo& link) {
-    if (!list.empty()) list += ',';
-    list += "{\"node\":";
-    append_json_string(list, link.peer.node);
-    list += ",\"version\":" + std::to_string(link.version) +
-            ",\"live_bytes\":" + std::to_string(link.live_bytes) +
-            ",\"dropped\":" + std::to_string(link.dropped) + "}";
-  });
-  return "{\"links\":[" + list + "]}";
-}
-
 /// Collects the outcomes of one command's channels, then answers.
 struct Gathering {
   ControlReply reply;
@@ -222,7 +209,7 @@ void add_control_handlers(runtime::ControlServer& control, BrokerLoop& loop,
     });
   });
   control.handle("links", [&loop](std::string_view, const ControlReply& reply) {
-    loop.post([reply](Router& router) { reply.result(links_json(router)); });
+    loop.post([reply](Router& router) { reply.result("{\"links\":" + links_json(router) + "}"); });
   });
   control.handle("publish",
                  [&loop, reader, limits](std::string_view payload, const ControlReply& reply) {

@@ -10,6 +10,8 @@ using wire::LinkClass;
 
 constexpr std::chrono::seconds kTick{1};
 constexpr std::size_t kReadsWaitingMax = 1000;
+constexpr std::chrono::seconds kComplainEvery{10};
+constexpr std::size_t kComplaintsMax = 100;
 constexpr std::size_t kPageBytesMax = 64 * 1024;
 
 bus::Published refused(bus::RequestId id, Error why) {
@@ -196,10 +198,11 @@ void Router::end_links() {
     const Error why = link.link().why().value_or(Error{});
     if (link.link().should_refuse()) link.sender().refuse(why, now_);
     link.link().version() != 0 ? probe_.link_ended() : probe_.hello_refused();
-    logger_.warn("the link with a peer is over", {{"peer", link.link().peer().node},
-                                                  {"code", info(why.code).name},
-                                                  {"reason", why.message}});
     const wire::Hello& peer = link.link().peer();
+    if (link.link().version() != 0 || worth_telling(why)) {
+      logger_.warn("the link with a peer is over",
+                   {{"peer", peer.node}, {"code", info(why.code).name}, {"reason", why.message}});
+    }
     if (why.code == ErrorCode::members_mismatch && peer.broker && members_.find(peer.node))
       members_.quarrel(why.message, now_);
     peers_[link.peer()] = nullptr;
@@ -208,6 +211,15 @@ void Router::end_links() {
     i = links_.erase(i);
   }
   probe_.links_are(linked_);
+}
+
+/// Who is refused tries again: the same reason is told now and then.
+bool Router::worth_telling(const Error& why) {
+  if (complaints_.size() >= kComplaintsMax) complaints_.clear();
+  auto& last = complaints_[why.message];
+  if (last != bus::LinkTime{} && now_ - last < kComplainEvery) return false;
+  last = now_;
+  return true;
 }
 
 PeerId Router::new_peer() {

@@ -70,6 +70,11 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   std::size_t linked() const { return linked_; }
   bool busy() const { return busy_; }  ///< the next turn should come soon
   const Membership& members() const { return members_; }
+  const wire::Hello& hello() const { return config_.hello; }
+  /// Why this broker has no link with that one; empty when it has.
+  std::string trouble_with(std::size_t member) const {
+    return config_.others == nullptr ? std::string() : config_.others->trouble_with(member);
+  }
   struct LinkInfo {
     const wire::Hello& peer;
     std::uint32_t version;
@@ -101,6 +106,7 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   void refuse(std::string_view key, const Error& why);
   BrokerLink* at(PeerId peer) { return peer < peers_.size() ? peers_[peer] : nullptr; }
   PeerId new_peer();
+  bool worth_telling(const Error& why);
   std::optional<Error> check(const bus::PublishRequest& request);
 
   // CoreOut
@@ -160,6 +166,7 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   std::uint64_t fan_out_ = 0;
   bus::LinkTime now_{};
   bus::LinkTime next_tick_{};
+  std::unordered_map<std::string, bus::LinkTime> complaints_;  ///< when each was told last
   std::uint64_t next_local_ = 1;
   std::unordered_map<std::uint64_t, LocalOutcome> local_;
   std::unordered_map<std::uint64_t, LocalPage> local_reads_;

@@ -12,8 +12,8 @@ namespace peal::gateway {
 
 class AboutProbe final : public runtime::Probe {
  public:
-  AboutProbe(const Gateway& gateway, bool embedded, runtime::ProbeRegistry& probes)
-      : gateway_(gateway), embedded_(embedded), registration_(probes.add(*this)) {}
+  AboutProbe(const Gateway& gateway, runtime::ProbeRegistry& probes)
+      : gateway_(gateway), registration_(probes.add(*this)) {}
 
   void reloaded() { reload_failed_.store(false), reloads_.fetch_add(1); }           ///< any thread
   void reload_refused() { reload_failed_.store(true); }                             ///< any thread
@@ -21,9 +21,7 @@ class AboutProbe final : public runtime::Probe {
 
   void collect(runtime::MetricSink& sink) const override {
     const bus::BusState state = gateway_.bus_state();
-    // The ZeroMQ driver tells this one by itself.
-    if (embedded_)
-      sink.gauge("peal_bus_linked", "1 while publishes can be taken", state.linked ? 1 : 0);
+    sink.gauge("peal_bus_linked", "1 while publishes can be taken", state.linked ? 1 : 0);
     sink.gauge("peal_bus_shared", "1 when other gateways hear what is published here",
                state.shared ? 1 : 0);
     sink.counter("peal_reloads_total", "Times that the configuration was read again and taken",
@@ -36,7 +34,6 @@ class AboutProbe final : public runtime::Probe {
 
  private:
   const Gateway& gateway_;
-  const bool embedded_;
   std::atomic<std::uint64_t> ingest_failed_{0};
   std::atomic<std::uint64_t> reloads_{0};
   std::atomic<bool> reload_failed_{false};

@@ -65,7 +65,7 @@ Result<void> App::start() {
   if (made.has_error()) return made.error();
   gateway_ = std::move(*made);
   if (auto started = gateway_->start(); started.has_error()) return started;
-  about_ = std::make_unique<AboutProbe>(*gateway_, !config_.gateway.zmq, probes_);
+  about_ = std::make_unique<AboutProbe>(*gateway_, probes_);
   if (alone(config_.gateway)) {
     logger_.info("the core is embedded: other gateways do not hear what is published here",
                  {{"bus", "embedded"}});

@@ -128,7 +128,9 @@ void describe(runtime::ConfigSchema& schema, AppConfig& config) {
   schema.field(
       "bus.driver", config.bus_driver,
       "embedded: alone; zmq: through peal-broker; redis: gateways meet in Redis, see redis.…");
-  schema.field("bus.connect", config.zmq.connect, "brokers' endpoints, with bus.driver = \"zmq\"");
+  schema.field(
+      "bus.connect", config.zmq.connect,
+      "the broker's endpoint, or name=endpoint of each of several, with bus.driver = \"zmq\"");
   schema.field("bus.cluster", config.zmq.cluster, "name of the cluster; both sides must agree");
   broker::describe(schema, gateway.store);
   broker::describe(schema, config.redis);

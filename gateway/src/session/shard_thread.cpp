@@ -240,9 +240,15 @@ void ShardThread::on_presence_events(std::span<const bus::PresenceEvent> events)
   sessions_.rooms().on_events(events);
 }
 void ShardThread::on_state(const bus::BusState& state) {
+  const bool changed = state.linked != sessions_.bus_state().linked;
   sessions_.on_state(state);
-  logger_.info(state.linked ? "bus linked" : "bus lost",
-               {{"shard", index_}, {"detail", state.detail}});
+  // Of several brokers one that comes or goes is the bus thread's to tell.
+  const char* const what = state.linked ? "bus linked" : "bus lost";
+  if (changed) {
+    logger_.info(what, {{"shard", index_}, {"detail", state.detail}});
+  } else {
+    logger_.debug(what, {{"shard", index_}, {"detail", state.detail}});
+  }
 }
 
 void ShardThread::respond(std::uint32_t index, std::uint32_t generation, http::Response response) {

@@ -150,10 +150,15 @@ class Load:
         """Starts an ended broker again, with another list of members; it is not waited for."""
         self.brokers[index] = self._broker(self.brokers[index].name, members)
 
-    def restart_broker(self, index: int = 0) -> int:
-        """Starts an ended broker again, at its place; when that began."""
+    def launch_broker(self, index: int) -> int:
+        """Starts an ended broker again, at its place, and doesn't wait for it; when that began."""
         began = time.monotonic_ns()
         self.brokers[index] = self._broker(self.brokers[index].name)
+        return began
+
+    def restart_broker(self, index: int = 0) -> int:
+        """The same, and waits until it is ready."""
+        began = self.launch_broker(index)
         self.brokers[index].wait_ready()
         return began
 
