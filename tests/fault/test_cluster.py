@@ -7,9 +7,11 @@ import pytest
 
 from kit import network
 from kit.load import CHANNELS, CLIENTS, EACH, FULL, Topology, outage
+from kit.redis import Single
 from lib.processes import slow_factor, until
 
 MEMORY, DISK = Topology("memory", brokers=3), Topology("disk", brokers=3)
+REDIS = Topology("redis", brokers=2, redis=Single)
 STOPPED = 60 if FULL else 6
 CUT = 30 if FULL else 6
 DOWN = 30 if FULL else 3
@@ -46,6 +48,30 @@ def test_one_of_three_brokers_is_killed_and_comes_back(load, bars, topology):
     nothing_lost(outcome, bars)
     bars.exactly("resets of the most told subscriber", outcome.verdict["told_max"], 2)
     bars.at_most("share of subscribers that were told", outcome.verdict["told"] / 2 / (CLIENTS * EACH), 0.6)
+
+
+@pytest.mark.parametrize("topology", [REDIS], ids=str)
+def test_another_broker_over_redis_serves_when_one_is_killed_or_stopped(load, bars, topology):
+    run = load(topology)
+    all_serve(run)
+    run.flows()
+    run.brokers[0].kill()
+    bars.at_most("every channel served after a kill", run.served(), 5 * SLOW, " s")
+    run.flows()
+    run.restart_broker(0)
+    all_serve(run)
+    run.flows()
+    run.brokers[1].signal(signal.SIGSTOP)
+    stopped = time.monotonic_ns()
+    bars.at_most("every channel served after a stop", run.served(), 10 * SLOW, " s")
+    until(lambda: time.monotonic_ns() - stopped > STOPPED * 1e9, "it was stopped for long enough", STOPPED + 10)
+    run.brokers[1].signal(signal.SIGCONT)
+    all_serve(run)
+    run.flows()
+    outcome = run.end()
+    nothing_lost(outcome, bars)
+    bars.exactly("subscribers that were reset", outcome.verdict["told"], 0)
+    bars.exactly("epochs that ended", outcome.verdict["epochs"] - CHANNELS, 0)
 
 
 @pytest.mark.full

@@ -73,12 +73,6 @@ void PeerLink::greet(const wire::Hello& hello) {
   if (hello.cluster != me_.cluster) {
     return refuse(ErrorCode::cluster_mismatch, named(me_) + " does not link with " + named(hello));
   }
-  version_ = std::min(hello.version_max, me_.version_max);
-  if (version_ < std::max(hello.version_min, me_.version_min)) {
-    return refuse(ErrorCode::version_unsupported, me_.node + " speaks version " + versions(me_) +
-                                                      ", " + hello.node + " speaks " +
-                                                      versions(hello));
-  }
   if (hello.members != me_.members) {
     return refuse(ErrorCode::members_mismatch, me_.node + " knows " + listed(me_.members) + "; " +
                                                    hello.node + " knows " + listed(hello.members));
@@ -91,6 +85,12 @@ void PeerLink::greet(const wire::Hello& hello) {
                                                      ", " + hello.node + " in " + hello.store +
                                                      ": store.driver differs");
     }
+  }
+  version_ = std::min(hello.version_max, me_.version_max);
+  if (version_ < std::max(hello.version_min, me_.version_min)) {
+    return refuse(ErrorCode::version_unsupported, me_.node + " speaks version " + versions(me_) +
+                                                      ", " + hello.node + " speaks " +
+                                                      versions(hello));
   }
   if (hello.credit_bytes == 0 || hello.credit_messages == 0) {
     return refuse(ErrorCode::command_invalid, hello.node + " grants no credit");

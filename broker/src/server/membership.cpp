@@ -32,7 +32,7 @@ void Membership::see(std::size_t member, bool linked, bool ready) {
 }
 
 void Membership::quarrel(std::string why, TimePoint now) {
-  quarrel_ = std::move(why);
+  if (quarrel_.empty()) quarrel_ = std::move(why);  // of several, one is enough to say
   quarrelled_ = now;
 }
 

@@ -129,6 +129,8 @@ TEST_F(MembershipTest, AQuarrelEndsServiceUntilItIsSettled) {
   m().quarrel("a knows a, b; b knows a, b, c", now);
   EXPECT_TRUE(turn().served);
   EXPECT_THAT(m().why_not("job:1")->message, HasSubstr("a knows a, b"));
+  m().quarrel("c knows c", now);
+  EXPECT_THAT(m().why_not_ready(), HasSubstr("a knows a, b")) << "one reason, not each in turn";
   // Heard again and again it goes on.
   for (int i = 0; i < 10; ++i) {
     m().quarrel("a knows a, b; b knows a, b, c", now);
