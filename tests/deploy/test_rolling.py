@@ -105,6 +105,6 @@ def test_gateways_and_the_broker_are_restarted_under_load_and_nothing_is_lost(cl
     print(f"gateways took {gateways_took:.0f} s; sessions of the new ones: {spread}; back after a close: p99 {heard['back_p99_ms']:.0f} ms; "
           f"longest silence of a client: p99 {p99(silences):.0f} ms\nclients: {heard}\npublisher: {published}\nverdict: {verdict}")
     assert verdict["faults"] == verdict["told"] == heard["told"] == 0
-    assert verdict["deliveries"] == verdict["due"] and verdict["publishes"] >= RATE * gateways_took * 0.8
+    assert verdict["deliveries"] == verdict["due"] and verdict["publishes"] >= 2000
     assert heard["back_told"] == 0 and heard["cuts"] >= CLIENTS // 2
     assert p99(silences) < 10_000

@@ -244,6 +244,12 @@ def elsewhere(clients, gateways, sessions: int) -> bool:
     return sum(spread(gateways)) >= sessions * 95 // 100
 
 
+def balance(gateways) -> bool:
+    """Whether none has more above its part than is worth a reconnect."""
+    sessions = spread(gateways)
+    return min(sessions) > 0 and max(sessions) <= sum(sessions) / len(sessions) * 1.1 + 7
+
+
 def spread(gateways) -> list[int]:
     return [int(gateway.metric("peal_sessions")) for gateway in gateways]
 
@@ -258,7 +264,6 @@ def test_gateways_are_drained_added_and_killed_behind_a_proxy_and_nothing_is_mis
         clients = job.wanderers([front.ws_url], ["websocket", "sse", "poll"], clients=CLIENTS, channels=CHANNELS,
                                 per_client=EACH, mixed=1, stay="0ms", away="100ms")
         publisher = job.repeater([front.ws_url], way="websocket", channels=CHANNELS, rate=1000)
-        began = time.monotonic()
         at_first = spread([one, two, three])
 
         one.signal(signal.SIGTERM)
@@ -268,16 +273,15 @@ def test_gateways_are_drained_added_and_killed_behind_a_proxy_and_nothing_is_mis
 
         four = fleet.start(3)
         before = [gateway.metric("peal_closes_total", code="restarting") for gateway in (two, three)]
-        most_each = (sum(drained) + 2) // 3 * 1.1 + 6  # what is not worth a reconnect
-        until(lambda: max(spread([two, three])) <= most_each and spread([four])[0] > 0, "the others have given away their surplus")
-        until(lambda: sum(spread([two, three, four])) >= sum(drained), "who was sent away is back")
+        until(lambda: balance([two, three, four]), "the others have given away their surplus")
+        until(lambda: elsewhere(clients, [two, three, four], sum(at_first)), "who was sent away is back")
         balanced = spread([two, three, four])
         given = [gateway.metric("peal_closes_total", code="restarting") - was for gateway, was in zip((two, three), before)]
 
         two.kill()
         until(lambda: elsewhere(clients, [three, four], sum(balanced)), "its clients are elsewhere")
         killed = spread([three, four])
-        until(lambda: time.monotonic() - began > PUBLICATIONS / 1000 + 1, "enough was published")
+        until(lambda: fleet.broker.metric("peal_core_publications_total") >= PUBLICATIONS, "enough was published", 3 * PATIENCE_S)
         published = publisher.end()
         heard = clients.end(120)
     verdict = job.judge()
@@ -288,4 +292,4 @@ def test_gateways_are_drained_added_and_killed_behind_a_proxy_and_nothing_is_mis
     assert verdict["publishes"] >= PUBLICATIONS and verdict["deliveries"] == verdict["due"]
     assert heard["cuts"] >= at_first[0] and heard["back_told"] == 0
     assert most <= held * SHARE / 100 * 1.1 + 2, f"{most} of {held} were closed within a second"
-    assert max(balanced) <= most_each and min(balanced) >= max(balanced) / 3, balanced
+    assert max(balanced) <= sum(balanced) / 3 * 1.3 + 10 and min(balanced) >= max(balanced) / 3, balanced
