@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import subprocess
 
 from fresh_root import FreshRoot, run
@@ -58,7 +59,7 @@ class Pod:
             elif source:
                 pairs[each["name"]] = self.secrets[source["secretKeyRef"]["name"]][source["secretKeyRef"]["key"]]
             else:
-                pairs[each["name"]] = each["value"]
+                pairs[each["name"]] = re.sub(r"\$\((\w+)\)", lambda name: pairs[name.group(1)], each["value"])
         return [f"{key}={value}" for key, value in pairs.items()]
 
     def volume(self, name: str) -> pathlib.Path:

@@ -107,7 +107,7 @@ def test_the_binaries_take_the_configuration(values, tmp_path):
 
 def secret_environment() -> dict:
     """What the Secrets of the values would be in a pod's environment; without CURVE keys, which others' tests have."""
-    return {"PATH": os.environ["PATH"], "PEAL_KEYS_NEWSROOM": "a long secret", "PEAL_KEYS_APP": "another", "PEAL_INSECURE": "true"}
+    return {"PATH": os.environ["PATH"], "PEAL_KEYS_NEWSROOM": "a long secret", "PEAL_KEYS_APP": "another", "PEAL_INSECURE": "true", "PEAL_NAME": "peal-broker-0"}
 
 
 def test_a_change_of_the_configuration_rolls_the_pods(tmp_path):
@@ -127,7 +127,7 @@ def test_values_have_a_schema_for_every_key():
 BAD = {
     "gateway.replcias=3": "replcias",
     "gateway.replicas=0": "gateway.replicas",
-    "broker.replicas=2": "broker.replicas",
+    "broker.replicas=0": "broker.replicas",
     "gateway.drainSeconds=1": "gateway.drainSeconds",
     "gateway.drainSharePercent=200": "gateway.drainSharePercent",
     "gateway.proxyHeader=x-real-ip": "gateway.proxyHeader",

@@ -11,7 +11,7 @@ from fresh_root import run
 from lib.processes import PATIENCE_S, ROOT, bin_dir, until
 
 BUILD = bin_dir().parent
-UNITS = ["peal-gateway", "peal-broker", "peal-monitor-postgres"]
+UNITS = ["peal-gateway", "peal-broker", "peal-monitor-postgres", "peal-monitor-redis"]
 #: What systemd-analyze thinks of a unit, 10 being worst.
 EXPOSURE_MAX = 2.0
 

@@ -63,7 +63,9 @@ tls = {{ .Values.bus.redis.tls }}
 {{- $root := . }}
 {{- $all := list }}
 {{- range $i := until (int .Values.broker.replicas) }}
-{{- $all = append $all (printf "tcp://%s-broker-%d.%s-broker.%s.svc:8422" (include "peal.name" $root) $i (include "peal.name" $root) $root.Release.Namespace) }}
+{{- $pod := printf "%s-broker-%d" (include "peal.name" $root) $i }}
+{{- $endpoint := printf "tcp://%s.%s-broker.%s.svc:8422" $pod (include "peal.name" $root) $root.Release.Namespace }}
+{{- $all = append $all (gt (int $root.Values.broker.replicas) 1 | ternary (printf "%s=%s" $pod $endpoint) $endpoint) }}
 {{- end }}
 {{- include "peal.toml" $all }}
 {{- end }}
@@ -125,6 +127,9 @@ format = {{ .Values.log.format | quote }}
 [bus]
 listen = "tcp://0.0.0.0:8422"
 cluster = {{ include "peal.name" . | quote }}
+{{- if gt (int .Values.broker.replicas) 1 }}
+members = {{ include "peal.brokers" . }}
+{{- end }}
 
 [store]
 driver = {{ .Values.broker.store | quote }}
@@ -142,6 +147,13 @@ path = "/var/lib/peal/logs"
 {{- if eq .own "gateway" }}
 - name: PEAL_CURVE_SERVER_KEY
   valueFrom: {secretKeyRef: {name: {{ $secret }}, key: broker-public-key}}
+{{- else if gt (int .root.Values.broker.replicas) 1 }}
+- name: PEAL_CURVE_SERVER_KEY
+  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: broker-public-key}}
+- name: GATEWAY_PUBLIC_KEY
+  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: gateway-public-key}}
+- name: PEAL_CURVE_ALLOWED_KEYS
+  value: $(GATEWAY_PUBLIC_KEY),$(PEAL_CURVE_SERVER_KEY)
 {{- else }}
 - name: PEAL_CURVE_ALLOWED_KEYS
   valueFrom: {secretKeyRef: {name: {{ $secret }}, key: gateway-public-key}}
