@@ -41,29 +41,20 @@ EpochSource EpochSource::ordered(Numbers clock, std::uint32_t place, std::uint32
     last = from(std::max(milliseconds * kTicksPerMillisecond, last + 1), place, places);
     return last;
   };
-  return EpochSource(std::make_shared<State>(State{std::move(draw), place, places, 0}));
-}
-
-Epoch EpochSource::give(std::uint64_t number) {
-  state_->highest = std::max(state_->highest, number);
-  return epoch_of(number);
+  return EpochSource(std::make_shared<State>(State{std::move(draw), place, places}));
 }
 
 Epoch EpochSource::next() {
-  return give(state_->draw() % kNumbers);
+  return epoch_of(state_->draw() % kNumbers);
 }
 
 Epoch EpochSource::above(const Epoch& seen) {
   const std::uint64_t drawn = state_->draw() % kNumbers;
   const std::uint64_t least = number_of(seen) + 1;
-  if (drawn >= least) return give(drawn);
+  if (drawn >= least) return epoch_of(drawn);
   const std::uint64_t next = from(least, state_->place, state_->places);
   // Above the very last there is nothing: another one must do.
-  return give(next < kNumbers ? next : drawn);
-}
-
-Epoch EpochSource::highest() const {
-  return epoch_of(state_->highest);
+  return epoch_of(next < kNumbers ? next : drawn);
 }
 
 }  // namespace peal::broker

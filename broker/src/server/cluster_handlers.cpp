@@ -44,8 +44,7 @@ std::string members_json(const Router& router) {
     append_json_string(json += ",\"state\":", state_of(members, i));
     if (const std::string why = router.trouble_with(i); !why.empty())
       append_json_string(json += ",\"reason\":", why);
-    if (const auto epoch = members.stood_in_for(i))
-      append_json_string(json += ",\"stood_in\":", epoch->view());
+    if (members.stood_in_for(i)) json += ",\"stood_in\":true";
     json += '}';
   }
   return json + "],\"links\":" + links_json(router) + '}';

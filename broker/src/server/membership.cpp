@@ -10,6 +10,8 @@ namespace {
 
 /// A quarrel lasts so long after it was heard last: those who quarrel try again every two seconds.
 constexpr std::chrono::seconds kQuarrel{4};
+/// Who stands in and doesn't stop when the first in rank is there again is waited for so long.
+constexpr std::chrono::seconds kHandBack{1};
 
 }  // namespace
 
@@ -26,9 +28,10 @@ std::optional<std::size_t> Membership::find(std::string_view name) const {
   return static_cast<std::size_t>(found - config_.members.begin());
 }
 
-void Membership::see(std::size_t member, bool linked, bool ready) {
+void Membership::see(std::size_t member, bool linked, bool ready, std::uint32_t view) {
   seen_[member].linked = linked;
   seen_[member].ready = linked && ready;
+  seen_[member].view = view;
 }
 
 void Membership::quarrel(std::string why, TimePoint now) {
@@ -47,7 +50,15 @@ Membership::Changes Membership::turn(TimePoint now) {
     since_ = now;
     if (now - quarrelled_ >= kQuarrel) quarrel_.clear();
   }
-  const bool ready = now - since_ >= config_.settle;
+  const bool came = std::exchange(comes_, now - since_ >= config_.settle);
+  if (comes_ && !came) {
+    comes_since_ = now;
+    for (Seen& other : seen_) {
+      other.awaited = other.ready && config_.store == StoreKind::memory;
+      other.awaited_view = other.view;
+    }
+  }
+  const bool ready = comes_ && others_stopped(now);
   changes.served = std::exchange(ready_, ready) != ready;
   for (std::size_t i = 0; i < seen_.size(); ++i) {
     if (i == self_) continue;
@@ -56,6 +67,13 @@ Membership::Changes Membership::turn(TimePoint now) {
     if (!before && seen_[i].ready) changes.back.push_back(i);
   }
   return changes;
+}
+
+bool Membership::others_stopped(TimePoint now) {
+  for (Seen& other : seen_)
+    other.awaited = other.awaited && other.ready && other.view == other.awaited_view;
+  return now - comes_since_ >= kHandBack ||
+         std::ranges::none_of(seen_, [](const Seen& other) { return other.awaited; });
 }
 
 std::string Membership::why_not_ready() const {
@@ -97,13 +115,15 @@ bool Membership::comes_first(std::size_t member, std::string_view channel) const
   return ranks_.before(member, self_, stable_hash(channel));
 }
 
-void Membership::stood_in(std::string_view channel, const Epoch& highest) {
+void Membership::stood_in(std::string_view channel) {
   const std::uint64_t hash = stable_hash(channel);
-  for (std::size_t i = 0; i < seen_.size(); ++i) {
-    if (i == self_ || !ranks_.before(i, self_, hash)) continue;
-    auto& noted = seen_[i].stood_in;
-    noted = noted ? std::max(*noted, highest) : highest;
-  }
+  for (std::size_t i = 0; i < seen_.size(); ++i)
+    if (i != self_ && ranks_.before(i, self_, hash)) seen_[i].stood_in_for = true;
+}
+
+void Membership::hand_back(std::size_t member, const Epoch& mark) {
+  seen_[member].stood_in_for = false;
+  seen_[member].mark = mark;
 }
 
 }  // namespace peal::broker

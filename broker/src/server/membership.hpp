@@ -4,8 +4,10 @@
 //   Up: the others are listened to for limits.broker_settle before anything is served, so that who
 //   comes back hears first what was done in its place. Another list, or another broker with this
 //   one's name: nothing is served while that lasts, and for so long after it.
-//   Logs in memory: the first in a channel's rank that is seen and serves. Who stands in for others
-//   notes the highest epoch that it has begun meanwhile, for them to go above it.
+//   Logs in memory: the first in a channel's rank that is seen and serves. Who comes back tells the
+//   others first, and gateways only when those have stopped standing in for it: so what they did in
+//   its place is over before it begins. Each tells it when that was, with a mark: what it has here
+//   by then, as after a partition that let both of them serve, lacks what was done there.
 //   Logs on disk: the first in rank, seen or not. Logs in Redis: everybody serves every channel.
 
 #include <chrono>
@@ -42,9 +44,10 @@ class Membership {
 
   // -- what is seen
 
-  /// The links with another one, in either direction: is there one, and does it say that the other
-  /// serves? Call for each of them every turn, then `turn`.
-  void see(std::size_t member, bool linked, bool ready);
+  /// The links with another one, in either direction: is there one, does it say that the other
+  /// serves, and of which look at its cluster is that (Standing::view)? Call for each of them every
+  /// turn, then `turn`.
+  void see(std::size_t member, bool linked, bool ready, std::uint32_t view);
   /// Another one, or something that says to be one, refused a link, or was refused, for this.
   void quarrel(std::string why, TimePoint now);
   /// This process stood still: others may have taken its place.
@@ -61,6 +64,8 @@ class Membership {
   // -- what follows
 
   bool ready() const { return alone() || ready_; }
+  /// It serves, or will when the others have stopped: this is what those are told.
+  bool comes() const { return alone() || comes_; }
   /// Empty when it is.
   std::string why_not_ready() const;
   bool serves(std::size_t member) const { return member == self_ ? ready() : seen_[member].ready; }
@@ -75,10 +80,14 @@ class Membership {
   /// Whether that one comes before this one.
   bool comes_first(std::size_t member, std::string_view channel) const;
 
-  /// This broker has done something for the channel, and no epoch begun by now is above this.
-  void stood_in(std::string_view channel, const Epoch& highest);
-  /// What that one has to be told.
-  std::optional<Epoch> stood_in_for(std::size_t member) const { return seen_[member].stood_in; }
+  /// This broker has done something for the channel.
+  void stood_in(std::string_view channel);
+  /// Whether it has for channels of that one since the last mark.
+  bool stood_in_for(std::size_t member) const { return seen_[member].stood_in_for; }
+  /// That one serves again; marks grow.
+  void hand_back(std::size_t member, const Epoch& mark);
+  /// The last of them, for that one to be told.
+  std::optional<Epoch> mark_for(std::size_t member) const { return seen_[member].mark; }
 
   const bus::Ranks& ranks() const { return ranks_; }
 
@@ -87,8 +96,15 @@ class Membership {
     bool linked = false;
     bool ready = false;
     bool was_ready = false;
-    std::optional<Epoch> stood_in;
+    std::uint32_t view = 0;
+    /// It may stand in for this one, until it looks at its cluster anew.
+    bool awaited = false;
+    std::uint32_t awaited_view = 0;
+    bool stood_in_for = false;
+    std::optional<Epoch> mark;
   };
+
+  bool others_stopped(TimePoint now);
 
   const Config config_;
   const bus::Ranks ranks_;
@@ -97,6 +113,8 @@ class Membership {
   TimePoint since_;  ///< up, and of one mind
   std::string quarrel_;
   TimePoint quarrelled_{};
+  bool comes_ = false;
+  TimePoint comes_since_{};
   bool ready_ = false;
 };
 

@@ -244,6 +244,7 @@ void Router::publish(bus::PublishRequest request, LocalOutcome done) {
   }
   if (auto why = why_not(request.channel)) return publish_elsewhere(request, std::move(*why));
   core_.publish(kLocalPeer, request, now_);
+  note(request.channel);
 }
 
 /// Another broker serves the channel, or nobody.

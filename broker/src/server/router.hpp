@@ -94,7 +94,7 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   void publish_occupancy();
   void look_at_members();
   void on_changes(const Membership::Changes& changes);
-  void hear_stood_in(std::size_t member, const Epoch& highest);
+  void hear_stood_in(std::size_t member, const Epoch& mark);
   void publish_elsewhere(const bus::PublishRequest& request, Error why);
   void note(std::string_view channel);
   static std::string occupancy_of(std::string json, std::string_view broker);

@@ -9,9 +9,9 @@ namespace peal::broker {
 bus::Standing Router::standing(std::optional<std::size_t> member) const {
   bus::Standing mine;
   if (members_.alone()) return mine;
-  mine.not_ready = !members_.ready();
+  mine.not_ready = member ? !members_.comes() : !members_.ready();
   mine.view = view_;
-  if (member) mine.stood_in = members_.stood_in_for(*member);
+  if (member) mine.stood_in = members_.mark_for(*member);
   return mine;
 }
 
@@ -42,8 +42,10 @@ void Router::look_at_members() {
   if (members_.alone()) return;
   std::vector<std::optional<bus::Standing>> seen(members_.size());
   const auto look = [&](std::size_t member, const bus::Standing& standing) {
-    // Of two links one may be of the life before: then it ends soon.
+    // Of two links one may be of the life before, then it ends soon; or a little behind.
+    const std::uint32_t view = seen[member] ? seen[member]->view : 0;
     if (!seen[member] || !standing.not_ready) seen[member] = standing;
+    seen[member]->view = std::max(view, standing.view);
     if (standing.stood_in) hear_stood_in(member, *standing.stood_in);
   };
   for (const auto& [key, link] : links_) {
@@ -54,7 +56,8 @@ void Router::look_at_members() {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     if (i == members_.self()) continue;
     if (const auto standing = config_.others->standing_of(i)) look(i, *standing);
-    members_.see(i, seen[i].has_value(), seen[i] && !seen[i]->not_ready);
+    members_.see(i, seen[i].has_value(), seen[i] && !seen[i]->not_ready,
+                 seen[i] ? seen[i]->view : 0);
   }
   if (const auto why = config_.others->quarrel()) members_.quarrel(*why, now_);
   const auto changes = members_.turn(now_);
@@ -79,8 +82,11 @@ void Router::on_changes(const Membership::Changes& changes) {
       logger_.warn("not serving", {{"reason", members_.why_not_ready()}});
     }
   }
-  for (const std::size_t member : changes.back)
+  for (const std::size_t member : changes.back) {
     logger_.info("another broker serves", {{"broker", members_.members()[member]}});
+    // From here on nothing is done in its place.
+    if (members_.stood_in_for(member)) members_.hand_back(member, epochs_.next());
+  }
   for (const std::size_t member : changes.gone) {
     const std::string& name = members_.members()[member];
     logger_.warn("another broker is gone", {{"broker", name}});
@@ -93,20 +99,21 @@ void Router::on_changes(const Membership::Changes& changes) {
   }
 }
 
-/// Others have served channels of this one while they did not see it.
-void Router::hear_stood_in(std::size_t member, const Epoch& highest) {
+/// Another one has served channels of this one until now. That lacks here, whichever epoch is the
+/// higher one: both may have served at a time, each for the gateways that saw it.
+void Router::hear_stood_in(std::size_t member, const Epoch& mark) {
   auto& heard = heard_stood_in_[member];
-  if (heard && highest <= *heard) return;
-  heard = highest;
-  const auto overtaken = [&](std::string_view channel, const Epoch& epoch) {
-    return epoch <= highest && !members_.comes_first(member, channel);
+  if (heard && mark <= *heard) return;
+  heard = mark;
+  const auto overtaken = [&](std::string_view channel, const Epoch&) {
+    return !members_.comes_first(member, channel);
   };
   core_.end_epochs(overtaken, now_);
 }
 
 /// This broker has served the channel.
 void Router::note(std::string_view channel) {
-  if (members_.stands_in(channel)) members_.stood_in(channel, epochs_.highest());
+  if (members_.stands_in(channel)) members_.stood_in(channel);
 }
 
 }  // namespace peal::broker

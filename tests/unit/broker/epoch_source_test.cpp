@@ -19,18 +19,18 @@ TEST(EpochSource, LaterIsHigherAlsoWhenTheClockGoesBack) {
     clock = time;
     const Epoch next = source.next();
     EXPECT_GT(next, before);
-    EXPECT_EQ(source.highest(), next);
     before = next;
   }
 }
 
 TEST(EpochSource, ANewLifeIsAboveTheOneBefore) {
   EpochSource old = EpochSource::ordered([] { return kNow; }, 1, 3);
-  for (int i = 0; i < 10'000; ++i)
-    old.next();
+  Epoch last = old.next();
+  for (int i = 0; i < 9'999; ++i)
+    last = old.next();
   // 42 a millisecond: these took it 240 ms ahead.
   EpochSource next = EpochSource::ordered([] { return kNow + 250; }, 1, 3);
-  EXPECT_GT(next.next(), old.highest());
+  EXPECT_GT(next.next(), last);
 }
 
 TEST(EpochSource, BrokersNeverBeginTheSameEpoch) {
@@ -55,7 +55,6 @@ TEST(EpochSource, AboveWhatWasSeen) {
   const Epoch ahead = *Epoch::parse("x0000000");
   const Epoch above = source.above(ahead);
   EXPECT_GT(above, ahead);
-  EXPECT_EQ(source.highest(), above);
   EXPECT_LT(source.next(), ahead) << "one channel's clock that ran ahead is that channel's alone";
   EXPECT_NE(source.above(kLast), kLast);
 }

@@ -25,11 +25,21 @@ class MembershipTest : public testing::Test {
     now += later;
     return m().turn(now);
   }
-  /// All three serve.
+  void see(std::size_t member, bool ready, std::uint32_t view = 0) {
+    m().see(member, true, ready, view);
+  }
+  void others_look_anew() {
+    ++view_;
+    see(kA, true, view_);
+    see(kC, true, view_);
+  }
+  /// All three serve, the others having seen that this one does.
   void settle() {
-    m().see(kA, true, true);
-    m().see(kC, true, true);
+    see(kA, true);
+    see(kC, true);
     turn(3s);
+    others_look_anew();
+    turn();
     ASSERT_TRUE(m().ready());
   }
   /// A channel that these serve in this order.
@@ -42,6 +52,7 @@ class MembershipTest : public testing::Test {
 
   TimePoint now{100s};
   std::optional<Membership> members_;
+  std::uint32_t view_ = 0;
 };
 
 TEST_F(MembershipTest, AloneItServesAllAtOnce) {
@@ -73,32 +84,70 @@ TEST_F(MembershipTest, TheFirstInRankThatServesIsTheServer) {
   EXPECT_FALSE(m().why_not(mine));
   EXPECT_EQ(m().why_not(as)->code, ErrorCode::not_owner);
   EXPECT_THAT(m().why_not(as)->message, HasSubstr("the broker a"));
-  m().see(kA, true, false);
+  see(kA, false);
   EXPECT_THAT(turn().gone, ElementsAre(kA));
   EXPECT_FALSE(m().why_not(as));
   EXPECT_TRUE(m().stands_in(as));
   EXPECT_FALSE(m().stands_in(mine));
   EXPECT_EQ(m().why_not(cs)->code, ErrorCode::not_owner);
-  m().see(kC, false, false);
+  m().see(kC, false, false, 0);
   turn();
   EXPECT_FALSE(m().why_not(cs));
-  m().see(kA, true, true);
+  see(kA, true);
   EXPECT_THAT(turn().back, ElementsAre(kA));
   EXPECT_EQ(m().server_of(cs), kA);
 }
 
-TEST_F(MembershipTest, WhoStandsInRemembersItForThose) {
+TEST_F(MembershipTest, WhoComesBackServesOnceTheOthersHaveStopped) {
+  make();
+  see(kA, true, 7);
+  see(kC, true, 9);
+  EXPECT_FALSE(turn(3s).served);
+  EXPECT_TRUE(m().comes()) << "the others hear of it first";
+  EXPECT_EQ(m().why_not("job:1")->code, ErrorCode::not_ready);
+  see(kA, true, 8);
+  EXPECT_FALSE(turn().served) << "c may still stand in";
+  see(kC, true, 10);
+  EXPECT_TRUE(turn().served);
+}
+
+TEST_F(MembershipTest, WhoDoesNotStopOrIsGoneIsNotWaitedForLong) {
+  make();
+  see(kA, true, 7);
+  see(kC, true, 9);
+  turn(3s);
+  m().see(kC, false, false, 0);
+  EXPECT_FALSE(turn(900ms).served);
+  see(kC, true, 9);  // back, and of that nothing is to be awaited
+  EXPECT_FALSE(turn().served);
+  EXPECT_TRUE(turn(100ms).served);
+}
+
+TEST_F(MembershipTest, WhoComesWithTheOthersWaitsForNobody) {
+  make();
+  see(kA, false);
+  EXPECT_TRUE(turn(3s).served);
+}
+
+TEST_F(MembershipTest, WhoStandsInMarksWhenItHandsBack) {
   make();
   settle();
-  const Epoch low = *Epoch::parse("00000001");
-  const Epoch high = *Epoch::parse("00000002");
-  m().stood_in(ranked({kA, kB, kC}), high);
-  m().stood_in(ranked({kA, kB, kC}), low);
-  EXPECT_EQ(m().stood_in_for(kA), high);
-  EXPECT_FALSE(m().stood_in_for(kC));
-  m().stood_in(ranked({kC, kA, kB}), low);
-  EXPECT_EQ(m().stood_in_for(kA), high);
-  EXPECT_EQ(m().stood_in_for(kC), low);
+  const Epoch first = *Epoch::parse("00000001");
+  const Epoch second = *Epoch::parse("00000002");
+  EXPECT_FALSE(m().stood_in_for(kA));
+  m().stood_in(ranked({kA, kB, kC}));
+  EXPECT_TRUE(m().stood_in_for(kA));
+  EXPECT_FALSE(m().stood_in_for(kC)) << "it comes after this one";
+  EXPECT_FALSE(m().mark_for(kA)) << "it is not over";
+  m().hand_back(kA, first);
+  EXPECT_EQ(m().mark_for(kA), first);
+  EXPECT_FALSE(m().stood_in_for(kA));
+  m().stood_in(ranked({kC, kA, kB}));
+  EXPECT_TRUE(m().stood_in_for(kA));
+  EXPECT_TRUE(m().stood_in_for(kC));
+  m().hand_back(kC, second);
+  EXPECT_EQ(m().mark_for(kA), first);
+  EXPECT_EQ(m().mark_for(kC), second);
   EXPECT_TRUE(m().comes_first(kC, ranked({kC, kA, kB})));
   EXPECT_FALSE(m().comes_first(kC, ranked({kB, kC, kA})));
 }
@@ -107,7 +156,7 @@ TEST_F(MembershipTest, LogsOnDiskWaitForTheirOwner) {
   make(StoreKind::disk);
   settle();
   const std::string as = ranked({kA, kB, kC});
-  m().see(kA, false, false);
+  m().see(kA, false, false, 0);
   turn();
   EXPECT_EQ(m().why_not(as)->code, ErrorCode::broker_unavailable);
   EXPECT_THAT(m().why_not(as)->message, HasSubstr("at the broker a"));
@@ -141,7 +190,9 @@ TEST_F(MembershipTest, AQuarrelEndsServiceUntilItIsSettled) {
   EXPECT_FALSE(m().ready()) << "it listens again first";
   turn(2900ms);
   EXPECT_FALSE(m().ready());
-  EXPECT_TRUE(turn(200ms).served);
+  turn(200ms);
+  others_look_anew();
+  EXPECT_TRUE(turn().served);
 }
 
 TEST_F(MembershipTest, AfterAStandstillItListensAgain) {
@@ -150,7 +201,9 @@ TEST_F(MembershipTest, AfterAStandstillItListensAgain) {
   m().begin_again(now);
   EXPECT_TRUE(turn().served);
   EXPECT_FALSE(m().ready());
-  EXPECT_TRUE(turn(3s).served);
+  turn(3s);
+  others_look_anew();
+  EXPECT_TRUE(turn().served);
   EXPECT_TRUE(m().ready());
 }
 

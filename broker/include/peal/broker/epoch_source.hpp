@@ -20,7 +20,7 @@ class EpochSource {
   template <std::invocable Draw>
   requires(!std::same_as<std::remove_cvref_t<Draw>, EpochSource>)
       EpochSource(Draw draw)  // NOLINT(google-explicit-constructor): a function is one
-      : state_(std::make_shared<State>(State{Numbers(std::move(draw)), 0, 1, 0})) {}
+      : state_(std::make_shared<State>(State{Numbers(std::move(draw)), 0, 1})) {}
 
   /// Ordered ones, for the broker at `place` among so many: `clock` gives milliseconds since 1970.
   /// Each is higher than the one before, also when the clock goes back.
@@ -29,18 +29,14 @@ class EpochSource {
   Epoch next();
   /// One that is above `seen`.
   Epoch above(const Epoch& seen);
-  /// Of all that were given.
-  Epoch highest() const;
 
  private:
   struct State {
     Numbers draw;
     std::uint64_t place;
     std::uint64_t places;
-    std::uint64_t highest;
   };
   explicit EpochSource(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  Epoch give(std::uint64_t number);
 
   std::shared_ptr<State> state_;
 };

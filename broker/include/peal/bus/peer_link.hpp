@@ -38,7 +38,7 @@ inline constexpr std::uint64_t kLinkMessagesMax = 1024;
 /// What a broker of several says of itself in every message.
 struct Standing {
   bool not_ready = false;
-  std::optional<Epoch> stood_in;  ///< to a broker: the highest epoch begun in its place
+  std::optional<Epoch> stood_in;  ///< to a broker: the mark of when its place was handed back
   std::uint32_t view = 0;         ///< differs when it serves other channels than before
   friend bool operator==(const Standing&, const Standing&) = default;
 };

@@ -66,7 +66,7 @@ struct Stamp {
   std::uint64_t consumed_messages = 0;
   PerClass<std::uint32_t> bytes;  ///< what this message weighs
   bool not_ready = false;         ///< a broker that serves nothing yet
-  std::optional<Epoch> stood_in;  ///< to a broker: the highest epoch begun in its place
+  std::optional<Epoch> stood_in;  ///< to a broker: grows when its place is handed back
   std::uint32_t view = 0;         ///< of a broker: differs when it serves other channels
   friend bool operator==(const Stamp&, const Stamp&) = default;
 };
