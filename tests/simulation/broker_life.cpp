@@ -6,11 +6,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kMessagesPerTurn = 64;
-constexpr Duration kIdleMax = 100ms;
-
-broker::EpochSource chance_of(World& world) {
-  return [&world] { return world.random(); };
-}
+constexpr auto kIdleMax = 100ms;
 
 /// The same numbers for every life, as of a machine that has no chance of its own.
 broker::EpochSource no_chance() {
@@ -25,25 +21,49 @@ BrokerLife::BrokerLife(Network& network, Machine& machine, const Settings& setti
       machine_(machine),
       settings_(settings),
       strand_(machine, [this] { return turn(); }) {
-  World& world = network.world();
   Limits limits = settings.limits;
   if (settings.plant == Plant::endless_lease) limits.presence_lease = 1h;
-  broker::RouterConfig config{bus::make_hello("peal", machine.name, world.random(), limits),
+  const Strand::Here here(strand_);
+  const wire::Hello me = hello();
+  if (!me.members.empty()) {
+    others_ =
+        std::make_unique<broker::MemberLinks>(settings.members(), me, runtime::CurveConfig{},
+                                              limits, runtime::Logger(), network.world().random());
+  }
+  broker::RouterConfig config{me,
                               {},
                               limits,
                               true,
-                              store(disk, truth)};
+                              store(disk, truth),
+                              {machine.name, me.members, settings.store, limits.broker_settle},
+                              others_.get()};
   broker::Transport& mine = *this;
   router_ = std::make_unique<broker::Router>(
       std::move(config), [&settings](std::string_view name) { return settings.options_of(name); },
-      mine, settings.plant == Plant::restart_in_the_old_epoch ? no_chance() : chance_of(world),
-      probe_, runtime::Logger());
+      mine, epochs(), probe_, runtime::Logger());
   network_.listen(machine, [this](LinePtr line) { take(std::move(line)); });
   strand_.wake();
 }
 
 BrokerLife::~BrokerLife() {
   network_.deafen(machine_);
+}
+
+wire::Hello BrokerLife::hello() const {
+  wire::Hello me =
+      bus::make_hello("peal", machine_.name, network_.world().random(), settings_.limits);
+  me.broker = true;
+  me.store = settings_.store == StoreKind::disk ? "disk" : "memory";
+  if (settings_.brokers < 2) return me;
+  for (const bus::BrokerAddress& member : settings_.members())
+    me.members.push_back(member.name);
+  return me;
+}
+
+broker::EpochSource BrokerLife::epochs() const {
+  if (settings_.plant == Plant::restart_in_the_old_epoch) return no_chance();
+  return broker::EpochSource::ordered([this] { return machine_.calendar(); }, machine_.number,
+                                      settings_.brokers);
 }
 
 broker::StoreChoice BrokerLife::store(Disk& disk, Truth& truth) {
@@ -60,7 +80,12 @@ broker::StoreChoice BrokerLife::store(Disk& disk, Truth& truth) {
   const auto in_memory = [](broker::StoreSeat seat) {
     return broker::make_memory_log_store(seat.sink, seat.options_of, seat.limits, seat.epochs);
   };
-  return {witnessed(in_memory, truth), {}, {}};
+  const bool stale = settings_.plant == Plant::stale_owner_accepts;
+  const EpochMistakes mistakes{
+      .ends_none = stale,
+      .outruns_none = stale || settings_.plant == Plant::restart_in_the_old_epoch,
+      .goes_on_in_it = settings_.plant == Plant::takeover_without_a_new_epoch};
+  return {witnessed(in_memory, truth, machine_, mistakes), {}, {}};
 }
 
 void BrokerLife::take(LinePtr line) {
@@ -80,9 +105,7 @@ bus::MessageSink::Sent BrokerLife::send(const broker::LinkKey& key, wire::Messag
   return Sent::ok;
 }
 
-Duration BrokerLife::turn() {
-  const Time now = machine_.clock();
-  router_->begin_turn(now);
+bool BrokerLife::hear_links() {
   bool more = false;
   for (auto at = links_.begin(); at != links_.end();) {
     Line& line = *at->second.line;
@@ -100,10 +123,25 @@ Duration BrokerLife::turn() {
       ++at;
     }
   }
+  return more;
+}
+
+Duration BrokerLife::turn() {
+  const Time now = machine_.clock();
+  bool more = false;
+  router_->begin_turn(now);
+  if (others_) {
+    others_->begin_turn(now);
+    more = others_->hear(now);
+  }
+  more = hear_links() || more;
   router_->end_turn();
-  if (more || router_->busy()) return Duration(0);
+  if (others_) others_->end_turn(now);
+  if (more || router_->busy() || (others_ && others_->pending())) return Duration(0);
+  Duration sleep = kIdleMax;
+  if (others_) sleep = others_->patience(now, kIdleMax);
   if (store_due_ <= now) store_due_ = Time::max();
-  return store_due_ == Time::max() ? kIdleMax : std::min<Duration>(kIdleMax, store_due_ - now);
+  return store_due_ == Time::max() ? sleep : std::min<Duration>(sleep, store_due_ - now);
 }
 
 std::string BrokerLife::overgrown() const {

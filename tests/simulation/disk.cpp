@@ -119,7 +119,7 @@ class DiskStore final : public broker::LogStore {
     const bus::PublishRequest request = asked.request();
     const bus::Published outcome = file(asked.channel).log->log().append(request, now);
     if (outcome.status != bus::Published::Status::ok || outcome.duplicate) return outcome;
-    truth_.took(asked.channel, *outcome.position, asked.publication.payload);
+    truth_.took(asked.channel, *outcome.position, asked.publication.payload, machine_);
     const auto watched = watched_.find(asked.channel);
     if (watched == watched_.end()) return outcome;
     PublicationView publication = request.publication;

@@ -29,6 +29,7 @@ void Journal::follows(std::uint64_t client, std::uint64_t channel, std::string_v
     ++told_;
     ++told_by_channel_[channel];
   }
+  last_begun_[{client, channel}] = {world_.now(), std::string(epoch)};
   add(heard_, 'B', {client, channel, now(), epoch_number(epoch), offset}, told ? "told" : "first");
   heard_ += '\n';
   world_.tell("client", client, told ? "is told" : "follows", channel, epoch, offset);

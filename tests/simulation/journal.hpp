@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "world.hpp"
@@ -44,6 +45,13 @@ class Journal {
 
   std::string text() const { return published_ + heard_; }
   const std::vector<Attempt>& attempts() const { return attempts_; }
+  /// From where a client has followed a channel since it was told last, or came first.
+  struct Begun {
+    Time when;
+    std::string epoch;
+  };
+  using Follower = std::pair<std::uint64_t, std::uint64_t>;  ///< client, channel
+  const std::map<Follower, Begun>& last_begun() const { return last_begun_; }
   std::uint64_t told() const { return told_; }
   const std::map<std::uint64_t, std::uint64_t>& told_by_channel() const { return told_by_channel_; }
   std::uint64_t deliveries() const { return deliveries_; }
@@ -52,6 +60,7 @@ class Journal {
   World& world_;
   std::string published_, heard_;
   std::vector<Attempt> attempts_;
+  std::map<Follower, Begun> last_begun_;
   std::uint64_t told_ = 0, deliveries_ = 0;
   std::map<std::uint64_t, std::uint64_t> told_by_channel_;
 };

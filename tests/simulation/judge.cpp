@@ -1,5 +1,6 @@
 #include "judge.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <sstream>
@@ -23,7 +24,7 @@ std::uint64_t number_of(std::string_view payload, std::string_view name) {
 Position Judge::current(Run& run, const std::string& channel) {
   Position found{};
   for (const Run::Broker& broker : run.brokers_) {
-    if (!broker.life) continue;
+    if (!broker.life || !broker.life->serves(channel)) continue;
     broker.life->router().core().channels({}, 1000, [&](const broker::Core::ChannelInfo& info) {
       if (info.name == channel && info.head) found = info.head->position();
     });
@@ -42,7 +43,9 @@ void Judge::judge() {
   judge_continuity();
   judge_attempts();
   judge_truth();
+  judge_silence();
   judge_told();
+  judge_servers();
   judge_presence();
 }
 
@@ -87,13 +90,49 @@ void Judge::judge_truth() {
       run_.fault(channel + " has " + std::to_string(all.size()) + " epochs on one disk");
 }
 
+/// What was acknowledged in one epoch while somebody followed another one is lost to that one, who
+/// has to be told of it: nobody follows an epoch on in which it isn't.
+void Judge::judge_silence() {
+  std::map<std::string, std::vector<const Truth::Taken*>> acknowledged;  // by channel
+  for (const Attempt& attempt : run_.journal_.attempts()) {
+    if (attempt.outcome != Attempt::Outcome::ok) continue;
+    const std::string channel = channel_name(attempt.channel);
+    const auto epoch = Epoch::parse(attempt.epoch);
+    const Position position{epoch.value_or(Epoch()), {attempt.offset}};
+    if (const auto* taken = run_.truth_.taken(channel, position))
+      acknowledged[channel].push_back(taken);
+  }
+  for (const auto& [follower, begun] : run_.journal_.last_begun()) {
+    const auto& [client, channel] = follower;
+    for (const Truth::Taken* taken : acknowledged[channel_name(channel)]) {
+      if (taken->when <= begun.when || taken->position.epoch.view() == begun.epoch) continue;
+      run_.fault("client " + std::to_string(client) + " follows " + begun.epoch + " of " +
+                 taken->channel + " and was never told that " + taken->position.to_string() +
+                 " was acknowledged elsewhere");
+      break;
+    }
+  }
+}
+
 /// Nobody is told that the past is gone when it is there.
 void Judge::judge_told() {
-  if (run_.settings_.store == StoreKind::memory && run_.broker_crashes_ > 0) return;
+  const bool past_may_go = run_.broker_crashes_ > 0 || run_.settings_.brokers > 1;
+  if (run_.settings_.store == StoreKind::memory && past_may_go) return;
   for (const auto& [channel, told] : run_.journal_.told_by_channel())
     if (run_.settings_.kept[channel] == kKeepsAll)
       run_.fault(std::to_string(told) + " were told that the past of " + channel_name(channel) +
                  " is gone");
+}
+
+/// Of several brokers one serves a channel, once they all see each other.
+void Judge::judge_servers() {
+  for (std::uint64_t i = 0; i < run_.settings_.channels; ++i) {
+    const std::string channel = channel_name(i);
+    const auto servers = std::ranges::count_if(run_.brokers_, [&](const Run::Broker& broker) {
+      return broker.life && broker.life->serves(channel);
+    });
+    if (servers != 1) run_.fault(std::to_string(servers) + " brokers serve " + channel);
+  }
 }
 
 void Judge::judge_presence() {
@@ -105,11 +144,14 @@ void Judge::judge_presence() {
   for (const Run::Broker& broker : run_.brokers_) {
     if (!broker.life) continue;
     for (const auto& [channel, sessions] : there) {
+      if (!broker.life->serves(channel)) continue;
       const bus::PresenceAnswer answer =
           broker.life->router().core().look_at_presence({0, channel, {}, 1000});
       std::set<std::string> said;
       for (const bus::Member& member : answer.members)
         said.emplace(member.session);
+      for (const std::string& session : said)
+        if (!sessions.contains(session)) run_.world_.tell(session, "isn't in", channel);
       if (said != sessions)
         run_.fault(std::to_string(sessions.size()) + " sessions are in " + channel + ", " +
                    std::to_string(said.size()) + " are said to be");

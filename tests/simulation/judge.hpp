@@ -23,7 +23,9 @@ class Judge {
   void judge_continuity();
   void judge_attempts();
   void judge_truth();
+  void judge_silence();
   void judge_told();
+  void judge_servers();
   void judge_presence();
 
   Run& run_;

@@ -19,12 +19,20 @@ class Machine {
       : world(its_world), number(its_number), name(std::move(its_name)) {}
 
   Time clock() const { return world.now() + ahead; }
+  /// What its calendar shows: milliseconds since 1970.
+  std::uint64_t calendar() const {
+    constexpr std::chrono::milliseconds kStart{1'790'000'000'000};
+    const auto since =
+        std::chrono::floor<std::chrono::milliseconds>(clock() - World::kBegin + calendar_ahead);
+    return static_cast<std::uint64_t>((kStart + since).count());
+  }
   bool still() const { return world.now() < still_until; }
 
   World& world;
   const std::uint32_t number;
   const std::string name;
   Duration ahead{0};
+  Duration calendar_ahead{0};  ///< of the clock that only grows
   Time still_until{};
   bool up = true;  ///< the machine itself; its processes may be dead on it
 };

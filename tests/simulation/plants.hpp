@@ -11,23 +11,27 @@ namespace peal::simulation {
 
 enum class Plant : std::uint8_t {
   none,
-  lost_acknowledgement,        ///< an outcome never reaches who asked for it
-  acknowledged_before_commit,  ///< the disk store says ok to what a crash loses
-  doubled_retry,               ///< a retry isn't known to be one
-  reordered_interest,          ///< an unwatch overtakes the watch that follows it
-  restart_in_the_old_epoch,    ///< a broker that forgot its logs goes on in their epochs
-  repair_one_short,            ///< pages lack their last publication and don't say so
-  endless_lease,               ///< sessions of a gateway that died are there for ever
-  client_accepts_a_hole,       ///< a client takes what comes, whatever is missing before it
+  lost_acknowledgement,          ///< an outcome never reaches who asked for it
+  acknowledged_before_commit,    ///< the disk store says ok to what a crash loses
+  doubled_retry,                 ///< a retry isn't known to be one
+  reordered_interest,            ///< an unwatch overtakes the watch that follows it
+  restart_in_the_old_epoch,      ///< a broker that forgot its logs goes on in their epochs
+  takeover_without_a_new_epoch,  ///< who stands in goes on in the epoch of the one before
+  stale_owner_accepts,    ///< who was away goes on in its old epochs, whoever stood in meanwhile
+  repair_one_short,       ///< pages lack their last publication and don't say so
+  endless_lease,          ///< sessions of a gateway that died are there for ever
+  client_accepts_a_hole,  ///< a client takes what comes, whatever is missing before it
 };
 
-inline constexpr std::array<std::string_view, 9> kPlantNames = {
+inline constexpr std::array<std::string_view, 11> kPlantNames = {
     "none",
     "lost-acknowledgement",
     "acknowledged-before-commit",
     "doubled-retry",
     "reordered-interest",
     "restart-in-the-old-epoch",
+    "takeover-without-a-new-epoch",
+    "stale-owner-accepts",
     "repair-one-short",
     "endless-lease",
     "client-accepts-a-hole",

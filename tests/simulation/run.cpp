@@ -30,9 +30,9 @@ Run::Run(const Order& order)
       journal_(world_) {
   network_.delay_max = settings_.delay_max;
   world_.tell("seed", order.seed, settings_.describe());
-  brokers_.resize(1);
+  brokers_.resize(settings_.brokers);
   for (std::size_t i = 0; i < brokers_.size(); ++i) {
-    brokers_[i].machine = make_machine("broker-" + std::to_string(i));
+    brokers_[i].machine = make_machine(broker_name(i));
     brokers_[i].disk = std::make_unique<Disk>(settings_.limits);
     start_broker(i);
   }
@@ -88,8 +88,8 @@ void Run::start_gateway(std::size_t index) {
   gateway.machine->up = true;
   gateway.machine->still_until = {};
   std::vector<std::string> endpoints;
-  for (const Broker& broker : brokers_)
-    endpoints.push_back("tcp://" + broker.machine->name + ":8422");
+  for (const bus::BrokerAddress& broker : settings_.members())
+    endpoints.push_back((settings_.brokers > 1 ? broker.name + "=" : "") + broker.endpoint);
   gateway.life = std::make_unique<GatewayLife>(network_, *gateway.machine, settings_, endpoints);
 }
 
@@ -159,8 +159,13 @@ void Run::stand_still() {
   machine.still_until = world_.now() + time;
 }
 
-/// A gateway and a broker, or a client and a gateway.
+/// A gateway and a broker, two brokers, or a client and a gateway.
 std::pair<Machine*, Machine*> Run::two_ends() {
+  if (brokers_.size() > 1 && world_.one_in(3)) {
+    const std::size_t one = world_.below(brokers_.size());
+    const std::size_t other = (one + 1 + world_.below(brokers_.size() - 1)) % brokers_.size();
+    return {brokers_[one].machine.get(), brokers_[other].machine.get()};
+  }
   Machine* const gateway = gateway_machines_[world_.below(gateway_machines_.size())];
   Machine* const other = world_.one_in(3) ? clients_[world_.below(clients_.size())].machine.get()
                                           : brokers_[world_.below(brokers_.size())].machine.get();
@@ -187,6 +192,12 @@ void Run::cut() {
 }
 
 void Run::jump() {
+  if (world_.one_in(3)) {
+    Machine& machine = *brokers_[world_.below(brokers_.size())].machine;
+    machine.calendar_ahead = world_.between(-1h, 1h);
+    world_.tell("the calendar of", machine.name, "is off by", machine.calendar_ahead.count());
+    return;
+  }
   Machine& machine = world_.one_in(2) ? *brokers_[world_.below(brokers_.size())].machine
                                       : *gateways_[world_.below(gateways_.size())].machine;
   const Duration by = world_.one_in(3) ? world_.between(1min, 1h) : world_.between(100ms, 10s);

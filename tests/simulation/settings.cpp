@@ -33,10 +33,18 @@ std::vector<gateway::ChannelRule> Settings::rules() const {
   return {rule};
 }
 
+std::vector<bus::BrokerAddress> Settings::members() const {
+  std::vector<bus::BrokerAddress> members;
+  for (std::size_t i = 0; i < brokers; ++i)
+    members.push_back({broker_name(i), "tcp://" + broker_name(i) + ":8422"});
+  return members;
+}
+
 std::string Settings::describe() const {
   return std::string(store == StoreKind::disk ? "disk" : "memory") + ", " +
-         std::to_string(gateways) + " gateways, " + std::to_string(subscribers) + " subscribers, " +
-         std::to_string(producers) + " producers, " + std::to_string(channels) + " channels";
+         std::to_string(brokers) + " brokers, " + std::to_string(gateways) + " gateways, " +
+         std::to_string(subscribers) + " subscribers, " + std::to_string(producers) +
+         " producers, " + std::to_string(channels) + " channels";
 }
 
 Settings draw_settings(World& world, Plant plant) {
@@ -45,6 +53,11 @@ Settings draw_settings(World& world, Plant plant) {
   settings.store = world.one_in(2) ? StoreKind::disk : StoreKind::memory;
   if (plant == Plant::acknowledged_before_commit) settings.store = StoreKind::disk;
   if (plant == Plant::restart_in_the_old_epoch) settings.store = StoreKind::memory;
+  settings.brokers = 1 + static_cast<std::uint32_t>(world.below(3));
+  if (plant == Plant::takeover_without_a_new_epoch || plant == Plant::stale_owner_accepts) {
+    settings.store = StoreKind::memory;
+    settings.brokers = 2 + settings.brokers % 2;
+  }
   settings.gateways = 1 + static_cast<std::uint32_t>(world.below(3));
   settings.subscribers = 4 + static_cast<std::uint32_t>(world.below(8));
   settings.producers = 1 + static_cast<std::uint32_t>(world.below(3));

@@ -6,18 +6,21 @@
 #include <vector>
 
 #include "peal/broker/channel_options.hpp"
+#include "peal/bus/zmq_bus.hpp"
 #include "peal/gateway/rules.hpp"
 #include "peal/proto/limits.hpp"
 #include "plants.hpp"
+#include "server/membership.hpp"
 #include "world.hpp"
 
 namespace peal::simulation {
 
-enum class StoreKind : std::uint8_t { memory, disk };
+using broker::StoreKind;
 
 struct Settings {
   StoreKind store = StoreKind::memory;
   Plant plant = Plant::none;
+  std::uint32_t brokers = 1;
   std::uint32_t gateways = 2;
   std::uint32_t subscribers = 8;
   std::uint32_t producers = 2;
@@ -31,11 +34,17 @@ struct Settings {
 
   broker::ChannelOptions options_of(std::string_view channel) const;
   std::vector<gateway::ChannelRule> rules() const;
+  /// In the order of their names; of one alone nobody needs the name.
+  std::vector<bus::BrokerAddress> members() const;
   std::string describe() const;
 };
 
 /// A whole run's settings.
 Settings draw_settings(World& world, Plant plant);
+
+inline std::string broker_name(std::size_t number) {
+  return "broker-" + std::to_string(number);
+}
 
 inline std::string channel_name(std::uint64_t number) {
   return "job:" + std::to_string(number);
