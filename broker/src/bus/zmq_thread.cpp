@@ -121,7 +121,7 @@ void ZmqThread::on_lost(ZmqDial&, const Error&) {
 }
 
 void ZmqThread::on_missed(ZmqDial& dial, std::uint64_t) {
-  watches_.untell(dial.index());
+  watches_.ask_again(dial.index());
   watches_.rewind();
 }
 
@@ -319,15 +319,17 @@ void ZmqThread::take_commands(LinkTime now) {
   }
 }
 
-/// Says the watch to who serves it, unless that has been done on this link. False: it lacks credit.
+/// Says the watch to who serves it, unless that has been done on this link and is enough. False: it
+/// lacks credit.
 bool ZmqThread::place(const ZmqWatches::Step& step) {
   ZmqWatches::Watch& watch = step.watch;
   ZmqDial* const to = serving(watch.hash);
   ZmqDial* const before = told_of(watch);
-  if (to != nullptr && to == before) return true;
+  if (to != nullptr && to == before && !watch.again) return true;
   if ((to != nullptr && !to->takes_commands()) || (before != nullptr && !before->takes_commands()))
     return false;
-  if (before != nullptr) before->session().unwatch(step.port, step.alias);
+  if (before != nullptr && before != to) before->session().unwatch(step.port, step.alias);
+  watch.again = false;
   if (to == nullptr) {
     watch.told = 0;
     // With no broker at all the ports know that they have to wait.

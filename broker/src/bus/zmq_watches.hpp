@@ -27,6 +27,7 @@ class ZmqWatches {
     bool watched = false;
     bool recoverable = false;
     bool answered = false;  ///< the port has heard of it
+    bool again = false;     ///< it was said, and is to be said again for its answer
 
     bool told_to(std::size_t to, std::uint32_t link) const {
       return link != 0 && told == link && broker == to;
@@ -55,11 +56,12 @@ class ZmqWatches {
     return watch.watched && watch.generation == alias.generation ? &watch : nullptr;
   }
 
-  /// What was lost on a broker's link may be of any channel there that keeps a log.
-  void untell(std::size_t broker) {
+  /// What was lost on a broker's link may be of any channel there that keeps a log. The broker has
+  /// their watches all the same: what is said of them meanwhile, as that they end, has to reach it.
+  void ask_again(std::size_t broker) {
     for (auto& watches : ports_) {
       for (Watch& watch : watches)
-        if (watch.recoverable && watch.broker == broker) watch.told = 0;
+        if (watch.recoverable && watch.broker == broker) watch.again = true;
     }
   }
 

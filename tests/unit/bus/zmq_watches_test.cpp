@@ -14,9 +14,10 @@ std::string told(ZmqWatches& watches, std::uint32_t link = kLink, int most = 100
   while (most > 0) {
     const auto step = watches.next();
     if (!step) break;
-    if (step->watch.told_to(0, link)) continue;
+    if (step->watch.told_to(0, link) && !step->watch.again) continue;
     names += step->watch.channel;
     step->watch.told = link;
+    step->watch.again = false;
     --most;
   }
   return names;
@@ -45,19 +46,27 @@ TEST(ZmqWatches, ALossIsRepairedForThoseThatKeepALog) {
   ZmqWatches watches = three();
   watches.rewind();
   told(watches);
-  watches.untell(1);
+  watches.ask_again(1);
   watches.rewind();
   EXPECT_EQ(told(watches), "") << "another broker's link";
-  watches.untell(0);
+  watches.ask_again(0);
   watches.rewind();
   EXPECT_EQ(told(watches), "ac");
+}
+
+TEST(ZmqWatches, AfterALossTheBrokerStillHasWhatItWasTold) {
+  ZmqWatches watches = three();
+  watches.rewind();
+  told(watches);
+  watches.ask_again(0);
+  EXPECT_TRUE(watches.find(0, {0, 1})->told_to(0, kLink)) << "or its end would never be said";
 }
 
 TEST(ZmqWatches, ALossDuringAWalkIsWalkedForFromTheFirstOn) {
   ZmqWatches watches = three();
   watches.rewind();
   EXPECT_EQ(told(watches, kLink, 2), "ab");
-  watches.untell(0);
+  watches.ask_again(0);
   watches.rewind();
   EXPECT_EQ(told(watches), "ac") << "what was lost may be a's, which has been told; c never was";
 }
