@@ -132,7 +132,7 @@ void Session::greet() {
     if (reply->has("error")) return lose("not greeted");
     session_id_ = reply->object("result").text("session");
     state_ = State::connected;
-    world_.tell(machine_.name, "connected to", gateway_->name);
+    world_.tell(machine_.name, "connected to", gateway_->name, "as", session_id_);
     later(5s, [this] { failures_ = 0; });
     heard();
     owner_.on_connected();
