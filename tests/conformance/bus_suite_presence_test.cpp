@@ -76,10 +76,12 @@ TEST_P(SharedBusSuite, WhoIsThereHearsWhoComesAndGoesOncePerUser) {
   enter(node(1), "c", "ann");
   enter(node(1), "d");
   expect_heard(node(1), {"join b bob [1]", "join d"});
+  expect_heard(node(0), {"join a ann {}", "join b bob [1]", "join d"});
   leave(node(0), "a");
   ask(node(0), "room:1");  // two nodes have no order between them but this
   leave(node(1), "b");
   leave(node(1), "c");
+  ask(node(1), "room:1");  // its last member's leaving ends what it hears, at once
   leave(node(1), "d");
   ask(node(1), "room:1");
   expect_heard(node(1), {"join b bob [1]", "join d", "leave b bob [1]", "leave c ann"});

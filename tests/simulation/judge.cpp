@@ -145,11 +145,11 @@ void Judge::judge_presence() {
     if (!broker.life) continue;
     for (const auto& [channel, sessions] : there) {
       if (!broker.life->serves(channel)) continue;
-      const bus::PresenceAnswer answer =
-          broker.life->router().core().look_at_presence({0, channel, {}, 1000});
       std::set<std::string> said;
-      for (const bus::Member& member : answer.members)
-        said.emplace(member.session);
+      broker.life->router().look({0, channel, {}, 1000}, [&](const bus::PresenceAnswer& answer) {
+        for (const bus::Member& member : answer.members)
+          said.emplace(member.session);
+      });
       for (const std::string& session : said)
         if (!sessions.contains(session)) run_.world_.tell(session, "isn't in", channel);
       if (said != sessions)

@@ -3,9 +3,10 @@
 import json
 import time
 
+import pytest
 from lib.client import Control, Session, request
 from lib.processes import until
-from lib.redis_server import KEEPS_ALL, RedisServer
+from lib.redis_server import KEEPS_ALL, RedisCluster, RedisServer
 
 RULES = """
 [[channels]]
@@ -13,6 +14,10 @@ pattern = "log:*"
 subscribe = "anyone"
 publish = "anyone"
 recoverable = true
+[[channels]]
+pattern = "room:*"
+subscribe = "anyone"
+presence = "anyone"
 [[channels]]
 pattern = "*"
 subscribe = "anyone"
@@ -106,6 +111,62 @@ def test_everybody_is_told_of_a_flushall(cluster):
             with Session(two) as late:
                 joined = late.call("subscribe", channel="log:a", since={"epoch": epoch, "offset": 1})
                 assert joined["recovered"] is False
+
+
+def enter(session, channel, **payload):
+    session.call("subscribe", channel=channel, presence=True, **payload)
+    told = session.event()
+    assert told["event"] == "presence", told
+    return told
+
+
+def there(session, channel):
+    return session.call("presence", channel=channel)["count"]
+
+
+def asked(gateway):
+    with Control.of(gateway.ready["control"]) as control:
+        return control.call("count", within_ms=2000)
+
+
+@pytest.mark.parametrize("kind", [RedisServer, RedisCluster])
+def test_gateways_that_meet_in_redis_know_who_is_there_and_ask_each_other(cluster, kind):
+    with kind(cluster.folder) as redis:
+        one, two = gateways(cluster, redis)
+        until(lambda: asked(one)["asked"] == 2, "both are known")
+        with Session(one) as here, Session(one) as other, Session(two) as there_:
+            mine = other.call("connect")["session"]
+            enter(here, "room:1")
+            assert enter(there_, "room:1")["count"] == 2
+            assert here.event()["event"] == "join"
+            enter(other, "room:1")
+            assert there(here, "room:1") == there(there_, "room:1") == 3
+            found = asked(two)
+            assert (found["asked"], found["answered"], found["sessions"]) == (2, 2, 3), found
+            # Wherever it is, by whichever gateway.
+            with Control.of(two.ready["control"]) as control:
+                gone = control.call("disconnect", session=mine)
+                assert gone["disconnected"] == 1 and gone["answered"] == 2, gone
+            until(lambda: there(there_, "room:1") == 2, "it has left")
+            one.kill()
+            until(lambda: there(there_, "room:1") == 1, "who was killed leaves with its lease", 60)
+            found = asked(two)
+            assert (found["asked"], found["answered"]) == (2, 1), found
+            assert found["missing"][0]["node"] == "gateway-0"
+
+
+def test_a_flushall_doesnt_lose_who_is_there(cluster):
+    with RedisServer(cluster.folder) as redis:
+        one, two = gateways(cluster, redis)
+        with Session(one) as here, Session(two) as there_:
+            enter(here, "room:1")
+            enter(there_, "room:1")
+            assert redis.ask("FLUSHALL") == "OK"
+            assert there(here, "room:1") == 0
+            until(lambda: there(here, "room:1") == 2, "the next beat says it again", 60)
+            assert here.event()["event"] == "join"
+            here.call("ping")
+            assert there(there_, "room:1") == 2
 
 
 def test_a_gateway_without_its_redis_is_alive_but_not_ready(cluster):

@@ -10,10 +10,10 @@ namespace {
 class EmbeddedBus final : public Bus {
  public:
   EmbeddedBus(std::size_t shards, broker::OptionsOf options_of, const Limits& limits,
-              runtime::ProbeRegistry& probes, broker::MakeLogStore make_store, std::string met_at)
-      : options_of_(std::move(options_of)), probes_(probes) {
+              runtime::ProbeRegistry& probes, broker::MakeLogStore make_store, MeetingPlace meeting)
+      : options_of_(std::move(options_of)), probes_(probes), relay_(std::move(meeting.relay)) {
     shared_.make_store = std::move(make_store);
-    shared_.met_at = std::move(met_at);
+    shared_.met_at = std::move(meeting.name);
     shared_.shards = shards;
     shared_.limits = limits;
   }
@@ -45,8 +45,12 @@ class EmbeddedBus final : public Bus {
     wake_all();
   }
 
-  void answer_with(ClusterHandler handler) override { handler_ = std::move(handler); }
+  void answer_with(ClusterHandler handler) override {
+    if (relay_) return relay_->answer_with(std::move(handler));
+    handler_ = std::move(handler);
+  }
   void ask(const ClusterQuery& query, ClusterDone done) override {
+    if (relay_) return relay_->ask(query, std::move(done));
     if (!handler_) return done({});
     handler_(query, std::move(done));
   }
@@ -70,6 +74,7 @@ class EmbeddedBus final : public Bus {
   broker::OptionsOf options_of_;
   runtime::ProbeRegistry& probes_;
   EmbeddedShared shared_;
+  const std::shared_ptr<broker::ClusterRelay> relay_;
   ClusterHandler handler_;
   std::vector<std::shared_ptr<void>> probe_handles_;  // die before what they read
 };
@@ -78,9 +83,9 @@ class EmbeddedBus final : public Bus {
 
 std::unique_ptr<Bus> make_embedded_bus(std::size_t shards, broker::OptionsOf options_of,
                                        const Limits& limits, runtime::ProbeRegistry& probes,
-                                       broker::MakeLogStore make_store, std::string met_at) {
+                                       broker::MakeLogStore make_store, MeetingPlace meeting) {
   return std::make_unique<EmbeddedBus>(shards == 0 ? 1 : shards, std::move(options_of), limits,
-                                       probes, std::move(make_store), std::move(met_at));
+                                       probes, std::move(make_store), std::move(meeting));
 }
 
 }  // namespace peal::bus

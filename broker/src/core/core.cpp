@@ -40,7 +40,9 @@ struct Core::Impl final : LogStoreSink {
         options_of(std::move(options_of_)),
         limits(limits_),
         presence(out_, limits_, probe),
-        store(make_store(std::move(choice), std::move(epochs))) {}
+        store(make_store(std::move(choice), std::move(epochs))) {
+    presence.meet_in(store->presence());
+  }
 
   using ChannelId = InterestTable::ChannelId;
   /// What InterestTable keeps for us per channel: 0 for one that the store knows nothing of, else a
@@ -67,7 +69,7 @@ struct Core::Impl final : LogStoreSink {
     if (!choice.wake) choice.wake = [] {};
     if (!choice.home) choice.home = [](std::string_view) { return true; };
     return choice.make({*this, options_of, limits, std::move(epochs), std::move(choice.wake),
-                        std::move(choice.home)});
+                        std::move(choice.home), &presence});
   }
   void watch(PeerId peer, bus::Alias alias, std::string_view name, TimePoint now,
              const std::optional<Epoch>& seen);
@@ -394,9 +396,6 @@ void Core::leave(PeerId peer, bus::Alias alias, std::string_view session) {
 }
 void Core::presence(PeerId peer, const bus::PresenceRequest& request) {
   impl_->presence.answer(peer, request, impl_->options_of(request.channel).presence);
-}
-bus::PresenceAnswer Core::look_at_presence(const bus::PresenceRequest& request) {
-  return impl_->presence.look(request, impl_->options_of(request.channel).presence);
 }
 void Core::start_quiet(TimePoint now) {
   impl_->presence.start_quiet(now);

@@ -22,9 +22,14 @@ CorePresence::CorePresence(CoreOut& out, const Limits& limits, CoreProbe& probe)
       leases_(limits.presence_lease),
       table_(leases_, *this),
       occupancy_(leases_, [this](Occupancy what, std::string_view channel) {
-        probe_.occupancy_told();
-        out_.occupancy(what, channel);
+        if (store_ != nullptr) return store_->occupancy(what, channel);
+        on_occupancy(what, channel);
       }) {}
+
+void CorePresence::meet_in(PresenceStore* store) {
+  store_ = store;
+  table_.meet_in(store);
+}
 
 void CorePresence::attach(PeerId peer, std::uint64_t incarnation, TimePoint now) {
   leases_.attach(peer, incarnation, now);
@@ -35,6 +40,7 @@ void CorePresence::detach(PeerId peer, TimePoint now) {
 }
 
 void CorePresence::start_quiet(TimePoint now) {
+  if (store_ != nullptr) return;
   table_.set_quiet(true);
   occupancy_.set_quiet();
   quiet_until_ = now + leases_.lease();
@@ -81,7 +87,7 @@ void CorePresence::leave(PeerId peer, std::string_view channel, std::string_view
   members_changed();
 }
 
-bus::PresenceAnswer CorePresence::look(const bus::PresenceRequest& request, bool kept) {
+void CorePresence::answer(PeerId peer, const bus::PresenceRequest& request, bool kept) {
   bus::PresenceAnswer answer;
   answer.id = request.id;
   if (!ChannelName::valid(request.channel)) {
@@ -93,13 +99,10 @@ bus::PresenceAnswer CorePresence::look(const bus::PresenceRequest& request, bool
   } else {
     bus::PresenceRequest bounded = request;
     bounded.limit = std::min(request.limit, limits_.presence_page_max);
+    if (store_ != nullptr) return store_->ask(peer, bounded, limits_.page_bytes_max);
     table_.answer(bounded, limits_.page_bytes_max, page_, answer);
   }
-  return answer;
-}
-
-void CorePresence::answer(PeerId peer, const bus::PresenceRequest& request, bool kept) {
-  out_.presence(peer, look(request, kept));
+  out_.presence(peer, answer);
 }
 
 bool CorePresence::expire(TimePoint now) {
@@ -122,6 +125,29 @@ bool CorePresence::expire(TimePoint now) {
 void CorePresence::on_presence_event(PeerId peer, const bus::PresenceEvent& event) {
   probe_.presence_told();
   out_.presence_event(peer, event);
+}
+
+void CorePresence::on_entered(std::string_view channel, std::string_view session) {
+  table_.hear(channel, session);
+}
+
+void CorePresence::on_event(std::string_view channel, bus::PresenceEvent::What what,
+                            const bus::Member& member) {
+  table_.tell(channel, what, member);
+}
+
+void CorePresence::on_answer(PeerId peer, const bus::PresenceAnswer& answer) {
+  out_.presence(peer, answer);
+}
+
+void CorePresence::on_occupancy(Occupancy what, std::string_view channel) {
+  probe_.occupancy_told();
+  out_.occupancy(what, channel);
+}
+
+void CorePresence::each_of_ours(const Each& each) const {
+  table_.each_member(each);
+  occupancy_.each_occupied([&](std::string_view channel) { each(channel, nullptr); });
 }
 
 }  // namespace peal::broker

@@ -77,6 +77,11 @@ bool OccupancyTable::expire(HolderId holder, std::size_t limit) {
   return stale();
 }
 
+void OccupancyTable::each_occupied(const std::function<void(std::string_view)>& each) const {
+  for (const auto& [name, channel] : channels_)
+    if (!channel.holds.empty()) each(name);
+}
+
 void OccupancyTable::set_quiet() {
   phase_ = Phase::quiet;
 }

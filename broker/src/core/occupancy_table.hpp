@@ -41,6 +41,7 @@ class OccupancyTable {
   bool announce(std::size_t limit);
 
   std::size_t channels() const { return channels_.size(); }
+  void each_occupied(const std::function<void(std::string_view)>& each) const;
 
  private:
   struct Channel;

@@ -28,7 +28,7 @@ std::list<PresenceTable::Entry*>& PresenceTable::members_of(HolderId holder) {
 PresenceTable::Port& PresenceTable::port_of(Channel& channel, HolderId holder, bus::Alias alias) {
   for (Port& port : channel.ports)
     if (port.holder == holder && port.alias.index == alias.index) return port;
-  return channel.ports.emplace_back(Port{holder, alias, 0, 0});
+  return channel.ports.emplace_back(Port{holder, alias, 0, 0, store_ == nullptr});
 }
 
 void PresenceTable::release_port(Channel& channel, const Entry& entry) {
@@ -47,6 +47,7 @@ void PresenceTable::tell(const Channel& channel, What what, const bus::Member& m
   for (const Port& port : channel.ports) {
     // A port that has not entered again since its link came back will ask for the set.
     const auto peer = leases_.peer_of(port.holder);
+    if (!port.hears && what != What::changed) continue;
     if (!peer || port.round != leases_.round_of(port.holder)) continue;
     sink_.on_presence_event(*peer, {port.alias, what, member});
   }
@@ -57,7 +58,7 @@ void PresenceTable::add_user(Channel& channel, const bus::Member& member) {
   if (member.user.empty()) ++channel.anonymous;
   if (!first) return;
   channel.digest ^= bus::presence_key(member);
-  tell(channel, What::join, member);
+  if (store_ == nullptr) tell(channel, What::join, member);
 }
 
 void PresenceTable::remove_user(Channel& channel, const bus::Member& member) {
@@ -69,7 +70,7 @@ void PresenceTable::remove_user(Channel& channel, const bus::Member& member) {
     channel.users.erase(user);
   }
   channel.digest ^= bus::presence_key(member);
-  tell(channel, What::leave, member);
+  if (store_ == nullptr) tell(channel, What::leave, member);
 }
 
 void PresenceTable::enter(HolderId holder, bus::Alias alias, std::string_view name,
@@ -98,6 +99,7 @@ void PresenceTable::enter(HolderId holder, bus::Alias alias, std::string_view na
   }
   Entry& entry = at->second;
   const bool counted = known && entry.alias == alias.index;
+  const bool other = !known || entry.data != member.data;
   entry.alias = alias.index;
   entry.data = member.data;
   entry.round = leases_.round_of(holder);
@@ -106,6 +108,30 @@ void PresenceTable::enter(HolderId holder, bus::Alias alias, std::string_view na
   port.round = entry.round;
   if (!counted) ++port.members;
   if (!known) add_user(channel, view(at->first, entry));
+  if (store_ != nullptr && (other || !port.hears))
+    store_->enter(name, view(at->first, entry), !known, !port.hears);
+}
+
+void PresenceTable::hear(std::string_view name, std::string_view session) {
+  Channel* const channel = find(name);
+  if (channel == nullptr) return;
+  const auto at = channel->sessions.find(session);
+  if (at == channel->sessions.end()) return;
+  for (Port& port : channel->ports)
+    if (port.holder == at->second.holder && port.alias.index == at->second.alias) port.hears = true;
+}
+
+void PresenceTable::tell(std::string_view name, What what, const bus::Member& member) {
+  if (const Channel* const channel = find(name)) tell(*channel, what, member);
+}
+
+void PresenceTable::each_member(const PresenceStoreSink::Each& each) const {
+  for (const auto& [name, channel] : channels_) {
+    for (const auto& [session, entry] : channel->sessions) {
+      const bus::Member member = view(session, entry);
+      each(name, &member);
+    }
+  }
 }
 
 void PresenceTable::leave(HolderId holder, std::string_view name, std::string_view session) {
@@ -122,6 +148,7 @@ void PresenceTable::remove(Channel& channel, Sessions::iterator at) {
   --members_;
   release_port(channel, entry);
   remove_user(channel, view(node.key(), entry));
+  if (store_ != nullptr) store_->leave(channel.name, node.key());
   if (channel.sessions.empty()) channels_.erase(channels_.find(channel.name));
 }
 

@@ -8,7 +8,9 @@
 // started cannot know who was there before: then every port with members is told `changed` once and
 // compares the digest with what it was told last, so that a set which is the same is told to
 // nobody. Entering and leaving cost O(log members of the channel); a channel without members is
-// forgotten.
+// forgotten. With a PresenceStore only this core's members are here: the store is told of each
+// session, and says who has joined and left; a port hears it from its first member on being entered
+// there.
 
 #include <cstdint>
 #include <list>
@@ -21,6 +23,7 @@
 #include <vector>
 
 #include "core/presence_leases.hpp"
+#include "peal/broker/presence_store.hpp"
 #include "peal/proto/presence.hpp"
 
 namespace peal::broker {
@@ -35,6 +38,7 @@ class PresenceSink {
 class PresenceTable {
  public:
   PresenceTable(const PresenceLeases& leases, PresenceSink& sink) : leases_(leases), sink_(sink) {}
+  void meet_in(PresenceStore* store) { store_ = store; }
 
   /// Enters a session, or enters it again (with its holder's round, and maybe other data).
   void enter(HolderId holder, bus::Alias alias, std::string_view channel,
@@ -48,6 +52,12 @@ class PresenceTable {
   /// One page of the set, at most `bytes` of it (one member at least).
   void answer(const bus::PresenceRequest& request, std::size_t bytes,
               std::vector<bus::Member>& members, bus::PresenceAnswer& out) const;
+
+  // What the store says.
+  /// The session's port hears from now on what is told of the channel.
+  void hear(std::string_view channel, std::string_view session);
+  void tell(std::string_view channel, bus::PresenceEvent::What what, const bus::Member& member);
+  void each_member(const PresenceStoreSink::Each& each) const;
 
   /// Nothing is emitted; turned off, everybody is told to look again.
   void set_quiet(bool quiet);
@@ -74,6 +84,7 @@ class PresenceTable {
     bus::Alias alias;
     std::uint32_t round;
     std::size_t members;
+    bool hears;
   };
   struct Channel {
     std::string name;
@@ -100,6 +111,7 @@ class PresenceTable {
 
   const PresenceLeases& leases_;
   PresenceSink& sink_;
+  PresenceStore* store_ = nullptr;
   std::unordered_map<std::string_view, std::unique_ptr<Channel>> channels_;
   std::vector<std::list<Entry*>> by_holder_;  ///< those of older rounds first
   std::size_t members_ = 0;

@@ -204,8 +204,12 @@ std::string_view name_of(bus::ReadRequest::Mode mode) {
 KeySpace::KeySpace(std::string prefix, std::size_t partitions)
     : prefix_(std::move(prefix)), partitions_(partitions) {}
 
-std::string KeySpace::route(std::string_view channel) const {
-  return prefix_ + "{p" + number(stable_hash(channel) % partitions_) + "}:";
+std::string KeySpace::route(std::size_t partition) const {
+  return prefix_ + "{p" + number(partition) + "}:";
+}
+
+std::size_t KeySpace::partition_of(std::string_view channel) const {
+  return stable_hash(channel) % partitions_;
 }
 
 std::string KeySpace::key(char letter, std::string_view channel) const {

@@ -31,13 +31,17 @@ class KeySpace {
 
   std::size_t partitions() const { return partitions_; }
   /// Any name with the partition's tag, which decides the slot in a Cluster.
-  std::string route(std::string_view channel) const;
+  std::string route(std::string_view channel) const { return route(partition_of(channel)); }
+  std::string route(std::size_t partition) const;
+  std::size_t partition_of(std::string_view channel) const;
   std::vector<std::string> keys(std::string_view channel) const;
   /// What messages of the channel are published on, and back.
   std::string told_on(std::string_view channel) const;
   std::string_view channel_of(std::string_view told_on) const;
   /// Where the number of partitions is kept.
   std::string layout_key() const { return prefix_ + "layout"; }
+  /// What begins the names that are of no channel.
+  std::string cluster_route() const { return prefix_ + "{cluster}:"; }
 
  private:
   std::string key(char letter, std::string_view channel) const;
@@ -65,7 +69,7 @@ std::vector<std::string> call(const Frame& frame, std::string_view operation, st
 inline constexpr std::size_t kMastershipAt = 11;
 /// Where it wants "1" if that master is known to keep what it acknowledged over a restart.
 inline constexpr std::size_t kKeepsAt = 13;
-/// And where one by EVALSHA wants the hash.
+/// And where any by EVALSHA wants the hash.
 inline constexpr std::size_t kShaAt = 1;
 
 /// Appends to a call of "append"; `fresh` is the epoch that a `replace` begins.

@@ -1,6 +1,7 @@
 #include "redis_store/redis_log_store.hpp"
 
 #include <algorithm>
+#include <random>
 
 namespace peal::broker {
 namespace {
@@ -29,7 +30,21 @@ RedisLogStore::RedisLogStore(StoreSeat seat, redis_store::RedisThread& thread,
       thread_(thread),
       ahead_(std::move(ahead)),
       link_(thread.attach(std::move(seat.wake))),
-      probe_handle_(probes.add(probe_)) {}
+      probe_handle_(probes.add(probe_)) {
+  if (seat.presence == nullptr) return;
+  const auto follows = [this](std::string_view channel) {
+    const auto found = by_name_.find(channel);
+    return found != by_name_.end() && found->second->watched_as != kUnwatched &&
+           found->second->follower.is_subscribed();
+  };
+  std::random_device device;
+  std::seed_seq seed{device(), device(), device(), device()};
+  RedisPresence::Seat place{.sink = *seat.presence, .limits = limits_};
+  place.random = [engine = std::mt19937_64(seed)]() mutable { return engine(); };
+  place.follows = follows;
+  place.sweeps = link_->first();
+  presence_ = std::make_unique<RedisPresence>(std::move(place), thread, asked_);
+}
 
 RedisLogStore::~RedisLogStore() {
   for (const auto& [log, entry] : by_id_)
@@ -113,6 +128,7 @@ void RedisLogStore::unwatch(LogId log, TimePoint now) {
   entry.watched_as = kUnwatched;
   entry.heads_due.clear();
   entry.follower.restart();
+  if (presence_) presence_->broken(entry.name);
   asked_.push_back({.what = Asked::What::unsubscribe, .channel = entry.name});
   mark(entry);
 }
@@ -263,6 +279,14 @@ void RedisLogStore::turn(TimePoint now) {
     }
   }
   link_->ask(asked_);
+  wish_beats();
+}
+
+void RedisLogStore::wish_beats() {
+  const bool wished = waits_ || (presence_ && presence_->wants_beats());
+  if (wished == beats_) return;
+  beats_ = wished;
+  link_->wish_beats(wished);
 }
 
 void RedisLogStore::tick(TimePoint now) {
@@ -287,6 +311,7 @@ void RedisLogStore::touch_watched() {
 }
 
 void RedisLogStore::drop_peer(PeerId peer) {
+  if (presence_) presence_->drop_peer(peer);
   for (Entry& entry : entries_) {
     for (Waiting& waiting : entry.queue)
       if (waiting.peer == peer) waiting.peer = kNobody;
@@ -302,9 +327,11 @@ void RedisLogStore::drop_peer(PeerId peer) {
 /// What was asked is sent, and answered if Redis is quick.
 void RedisLogStore::stop() {
   if (std::exchange(stopped_, true)) return;
+  const bool goes = presence_ && presence_->stop();
   const auto deadline = std::chrono::steady_clock::now() + kStopWithin;
-  const auto open = [this] {
-    return std::ranges::any_of(calls_,
+  const auto open = [this, goes] {
+    return (goes && presence_->busy()) ||
+           std::ranges::any_of(calls_,
                                [](const auto& one) { return !one.second.askers.empty(); }) ||
            std::ranges::any_of(entries_, [](const Entry& entry) {
              return !entry.queue.empty() || !entry.dues.empty();

@@ -16,6 +16,7 @@
 #include "core/options_table.hpp"
 #include "peal/broker/redis_storage.hpp"
 #include "redis_store/log_follower.hpp"
+#include "redis_store/redis_presence.hpp"
 #include "redis_store/redis_thread.hpp"
 #include "redis_store/store_probe.hpp"
 
@@ -38,6 +39,7 @@ class RedisLogStore final : public LogStore {
   void each(const std::function<void(std::string_view, const Head&)>& visit) const override;
   LogStoreStats stats() const override;
   bool carries_ephemeral() const override { return true; }
+  PresenceStore* presence() override { return presence_.get(); }
 
  private:
   static constexpr LogId kUnwatched = ~LogId{0};
@@ -119,6 +121,7 @@ class RedisLogStore final : public LogStore {
   void on_message(Entry& entry, std::string_view message);
   void on_beat();
   void settle(Entry& entry);
+  void wish_beats();
   bool ready(const Entry& entry, const Due& due) const;
   void tell(Entry& entry, Due& due);
   void tell_heads(Entry& entry);
@@ -147,7 +150,9 @@ class RedisLogStore final : public LogStore {
   std::vector<redis_store::Asked> asked_;
   std::vector<redis_store::Came> came_;  ///< what is told borrows from it until the next turn
   std::vector<PublicationView> page_;
+  std::unique_ptr<RedisPresence> presence_;
   TimePoint latest_{};
+  bool waits_ = false;  ///< something may be told after a beat
   bool beats_ = false;
   bool stopped_ = false;
 };

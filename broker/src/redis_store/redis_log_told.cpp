@@ -74,10 +74,12 @@ void RedisLogStore::hear(Came& came) {
   switch (came.what) {
     case Came::What::subscribed:
       entry.follower.subscribed();
+      if (presence_) presence_->subscribed(channel);
       break;
     case Came::What::broken:
       probe_.subscription_broken();
       entry.follower.broken();
+      if (presence_) presence_->broken(channel);
       break;
     default:
       on_message(entry, came.payload);
@@ -87,6 +89,10 @@ void RedisLogStore::hear(Came& came) {
 }
 
 void RedisLogStore::on_message(Entry& entry, std::string_view message) {
+  if (redis_store::is_presence(message)) {
+    if (presence_) presence_->heard(entry.name, message);
+    return;
+  }
   if (entry.options->recoverable) {
     Out out(*this, entry);
     return entry.follower.hear(message, out);
@@ -101,6 +107,7 @@ void RedisLogStore::on_message(Entry& entry, std::string_view message) {
 }
 
 void RedisLogStore::on_answer(Came& came) {
+  if (presence_ && presence_->answered(came)) return;
   auto found = calls_.extract(came.ticket);
   if (!found) return;
   Call& call = found.mapped();
@@ -192,8 +199,8 @@ void RedisLogStore::on_question(Call& call, Answer& answer) {
   entry.asked_later = true;
 }
 
-/// Only while something waits.
 void RedisLogStore::on_beat() {
+  if (presence_) presence_->beat(latest_);
   bool waits = false;
   for (Entry& entry : entries_) {
     if (entry.asked_later) {
@@ -210,9 +217,7 @@ void RedisLogStore::on_beat() {
     if (entry.dues.front().beats == kLateBeats) entry.follower.want_head();
     mark(entry);
   }
-  if (waits) return;
-  beats_ = false;
-  link_->wish_beats(false);
+  waits_ = waits;
 }
 
 bool RedisLogStore::ready(const Entry& entry, const Due& due) const {
@@ -231,9 +236,7 @@ void RedisLogStore::settle(Entry& entry) {
     tell(entry, due);
   }
   const bool waits = !entry.dues.empty() || !entry.heads_due.empty() || entry.asked_later;
-  if (!waits || beats_) return;
-  beats_ = true;
-  link_->wish_beats(true);
+  waits_ = waits_ || waits;
 }
 
 void RedisLogStore::tell(Entry& entry, Due& due) {

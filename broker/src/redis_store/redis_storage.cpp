@@ -36,6 +36,10 @@ MakeLogStore RedisStorage::maker() {
   };
 }
 
+std::shared_ptr<ClusterRelay> RedisStorage::relay(std::string name, const Limits& limits) {
+  return impl_->thread.relay(std::move(name), limits);
+}
+
 std::string RedisStorage::trouble() const {
   return impl_->thread.trouble();
 }

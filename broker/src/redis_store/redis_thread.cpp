@@ -4,13 +4,13 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
+#include "redis_store/presence_script.hpp"
+
 namespace peal::redis_store {
 namespace {
 
 using redis::Answer;
 using redis::Reply;
-
-constexpr std::chrono::milliseconds kBeat{250};
 
 /// CONFIG GET's value, or nothing where that isn't allowed.
 std::string_view value_of(const Reply& reply) {
@@ -39,6 +39,7 @@ RedisThread::RedisThread(const broker::RedisStoreConfig& config, const runtime::
 RedisThread::~RedisThread() {
   boost::asio::post(context_, [this] {
     timer_.cancel();
+    if (const auto queries = this->queries()) queries->stop();
     client_.stop();
     boost::asio::post(context_, [this] { context_.stop(); });
   });
@@ -46,13 +47,32 @@ RedisThread::~RedisThread() {
 }
 
 std::shared_ptr<SeatLink> RedisThread::attach(std::function<void()> wake) {
-  auto seat = std::make_shared<SeatLink>(std::move(wake), [this] {
-    if (serving_.exchange(true)) return;
-    boost::asio::post(context_, [this] { serve(); });
-  });
   const std::lock_guard lock(mutex_);
+  auto seat = std::make_shared<SeatLink>(
+      std::move(wake),
+      [this] {
+        if (serving_.exchange(true)) return;
+        boost::asio::post(context_, [this] { serve(); });
+      },
+      seats_.empty());
   seats_.push_back(seat);
   return seat;
+}
+
+std::shared_ptr<RedisQueries> RedisThread::relay(std::string name, const Limits& limits) {
+  auto queries = std::make_shared<RedisQueries>(context_, client_, keys_.cluster_route(),
+                                                std::move(name), limits);
+  {
+    const std::lock_guard lock(mutex_);
+    queries_ = queries;
+  }
+  queries->start();
+  return queries;
+}
+
+std::shared_ptr<RedisQueries> RedisThread::queries() const {
+  const std::lock_guard lock(mutex_);
+  return queries_;
 }
 
 std::string RedisThread::trouble() const {
@@ -77,15 +97,18 @@ void RedisThread::say(std::string trouble) {
 
 std::vector<std::vector<std::string>> RedisThread::setup(const redis::Node&) {
   return {{"SCRIPT", "LOAD", std::string(log_script())},
+          {"SCRIPT", "LOAD", std::string(presence_script())},
           {"CONFIG", "GET", "appendonly"},
           {"CONFIG", "GET", "appendfsync"}};
 }
 
 std::string RedisThread::judge_setup(const redis::Node& node, const std::vector<Reply>& replies) {
-  if (replies.size() != 3) return "it answered the setup with something else";
-  if (!replies[0].is_text()) return "the log's script can't be loaded: " + replies[0].text;
+  if (replies.size() != 4) return "it answered the setup with something else";
+  for (const Reply& loaded : {replies[0], replies[1]})
+    if (!loaded.is_text()) return "a script of Peal's can't be loaded: " + loaded.text;
   sha_ = replies[0].text;
-  keeps_[node.address] = value_of(replies[1]) == "yes" && value_of(replies[2]) == "always";
+  presence_sha_ = replies[1].text;
+  keeps_[node.address] = value_of(replies[2]) == "yes" && value_of(replies[3]) == "always";
   all_keep_ = std::ranges::all_of(keeps_, [](const auto& one) { return one.second; });
   return {};
 }
@@ -130,25 +153,29 @@ void RedisThread::on_layout(const Answer& answer) {
   look_for_trouble();
 }
 
-void RedisThread::tell(Came::What what, std::string_view channel, std::string_view payload) {
+bool RedisThread::tell(Came::What what, std::string_view channel, std::string_view payload) {
   const auto found = listeners_.find(std::string(channel));
-  if (found == listeners_.end()) return;
+  if (found == listeners_.end()) return false;
   found->second.seat->tell({.what = what,
                             .ticket = found->second.ticket,
                             .channel = found->first,
                             .payload = std::string(payload)});
+  return true;
 }
 
 void RedisThread::on_subscribed(std::string_view channel) {
-  tell(Came::What::subscribed, channel);
+  if (tell(Came::What::subscribed, channel)) return;
+  if (const auto queries = this->queries()) queries->on_subscribed(channel);
 }
 
 void RedisThread::on_broken(std::string_view channel) {
-  tell(Came::What::broken, channel);
+  if (tell(Came::What::broken, channel)) return;
+  if (const auto queries = this->queries()) queries->on_broken(channel);
 }
 
 void RedisThread::on_message(std::string_view channel, std::string_view payload) {
-  tell(Came::What::message, channel, payload);
+  if (tell(Came::What::message, channel, payload)) return;
+  if (const auto queries = this->queries()) queries->on_message(channel, payload);
 }
 
 void RedisThread::serve() {
@@ -179,6 +206,7 @@ void RedisThread::serve(const std::shared_ptr<SeatLink>& seat) {
         break;
       }
       case Asked::What::call:
+      case Asked::What::presence:
       case Asked::What::publish:
         call(seat, std::move(asked));
         break;
@@ -192,7 +220,9 @@ void RedisThread::call(const std::shared_ptr<SeatLink>& seat, Asked asked) {
     return seat->tell(
         {.what = Came::What::answer, .ticket = asked.ticket, .answer = std::move(answer)});
   }
-  redis::Command command{.args = std::move(asked.args), .key = keys_.route(asked.channel)};
+  redis::Command command{.args = std::move(asked.args),
+                         .key = asked.route.empty() ? keys_.route(asked.channel) : asked.route};
+  if (asked.what == Asked::What::presence) command.args[kShaAt] = presence_sha_;
   if (asked.what == Asked::What::call) {
     command.args[kShaAt] = sha_;
     command.args[kKeepsAt] = all_keep_ ? "1" : "0";
@@ -208,13 +238,14 @@ void RedisThread::call(const std::shared_ptr<SeatLink>& seat, Asked asked) {
   });
 }
 
-/// A script that Redis has lost is loaded again, for the next call.
+/// Scripts that Redis has lost are loaded again, for the next call.
 void RedisThread::on_answer(const std::shared_ptr<SeatLink>& seat, std::uint64_t ticket,
                             const std::string& route, Answer answer) {
   const std::string_view code = answer.reply.error_code();
   if (code == "NOSCRIPT") {
-    client_.command({.args = {"SCRIPT", "LOAD", std::string(log_script())}, .key = route},
-                    [](const Answer&) {});
+    for (const std::string_view script : {log_script(), presence_script()})
+      client_.command({.args = {"SCRIPT", "LOAD", std::string(script)}, .key = route},
+                      [](const Answer&) {});
   } else if (code == "STALEMASTER") {
     client_.recheck();
   }
@@ -228,6 +259,7 @@ void RedisThread::beat() {
   });
   look_for_trouble();
   if (!usable_ && client_.trouble().empty()) ask_layout();
+  if (const auto queries = this->queries()) queries->beat();
   std::vector<std::shared_ptr<SeatLink>> seats;
   {
     const std::lock_guard lock(mutex_);

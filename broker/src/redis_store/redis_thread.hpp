@@ -19,6 +19,7 @@
 #include "peal/broker/redis_storage.hpp"
 #include "peal/redis/client.hpp"
 #include "redis_store/log_script.hpp"
+#include "redis_store/redis_queries.hpp"
 #include "redis_store/seat_link.hpp"
 
 namespace peal::redis_store {
@@ -28,8 +29,12 @@ class RedisThread final : private redis::ClientOwner {
   RedisThread(const broker::RedisStoreConfig& config, const runtime::Logger& logger);
   ~RedisThread() override;
 
+  /// How often the seats that wish it are told that time passes.
+  static constexpr std::chrono::milliseconds kBeat{250};
+
   /// Any thread.
   std::shared_ptr<SeatLink> attach(std::function<void()> wake);
+  std::shared_ptr<RedisQueries> relay(std::string name, const Limits& limits);
   std::string trouble() const;
   const KeySpace& keys() const { return keys_; }
   std::string_view publish_verb() const { return client_.publish_verb(); }
@@ -53,7 +58,8 @@ class RedisThread final : private redis::ClientOwner {
   void on_message(std::string_view channel, std::string_view payload) override;
   void on_turn() override;
 
-  void tell(Came::What what, std::string_view channel, std::string_view payload = {});
+  std::shared_ptr<RedisQueries> queries() const;
+  bool tell(Came::What what, std::string_view channel, std::string_view payload = {});
   void serve();
   void serve(const std::shared_ptr<SeatLink>& seat);
   void call(const std::shared_ptr<SeatLink>& seat, Asked asked);
@@ -77,10 +83,11 @@ class RedisThread final : private redis::ClientOwner {
   std::atomic<bool> serving_{false};  ///< posted, and not begun
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<SeatLink>> seats_;
+  std::shared_ptr<RedisQueries> queries_;  ///< set once
   std::string trouble_ = "Redis has not been reached yet";
 
   // The thread's:
-  std::string sha_;
+  std::string sha_, presence_sha_;
   bool usable_ = false;
   bool troubled_ = true;
   std::string why_not_usable_ = "Redis has not been reached yet";

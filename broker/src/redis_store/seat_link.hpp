@@ -18,13 +18,15 @@ namespace peal::redis_store {
 
 struct Asked {
   enum class What : std::uint8_t {
-    call,         ///< the script, with `args`: answered
+    call,         ///< the log's script, with `args`: answered
+    presence,     ///< presence's script, with `args`: answered
     publish,      ///< `args`: answered
     subscribe,    ///< told on `channel`
     unsubscribe,  ///< of `channel`
   } what = What::call;
   std::uint64_t ticket = 0;
   std::string channel{};  ///< what decides the node, too
+  std::string route{};    ///< if not empty: a key that does instead
   std::vector<std::string> args{};
   bool replicated = false;  ///< WAIT follows, if the config says so
 };
@@ -45,9 +47,11 @@ struct Came {
 
 class SeatLink {
  public:
-  /// `wake`: the core's thread is to look; `wake_thread`: the client's.
-  SeatLink(std::function<void()> wake, std::function<void()> wake_thread)
-      : wake_(std::move(wake)), wake_thread_(std::move(wake_thread)) {}
+  /// `wake`: the core's thread is to look; `wake_thread`: the client's. `first`: of its process,
+  /// which one of them does what needs doing once.
+  SeatLink(std::function<void()> wake, std::function<void()> wake_thread, bool first)
+      : first_(first), wake_(std::move(wake)), wake_thread_(std::move(wake_thread)) {}
+  bool first() const { return first_; }
 
   /// The store's end.
   void ask(std::vector<Asked>& asked) {
@@ -99,6 +103,7 @@ class SeatLink {
   }
 
  private:
+  const bool first_;
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::function<void()> wake_;

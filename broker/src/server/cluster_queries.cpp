@@ -6,14 +6,6 @@
 #include "peal/proto/bus_wire.hpp"
 
 namespace peal::broker {
-namespace {
-
-std::string shown(std::chrono::milliseconds time) {
-  if (time.count() % 1000 == 0) return std::to_string(time.count() / 1000) + " s";
-  return std::to_string(time.count()) + " ms";
-}
-
-}  // namespace
 
 void ClusterQueries::linked(PeerId peer, const std::string& node, bool answers,
                             std::uint32_t version) {
@@ -107,7 +99,7 @@ ClusterQueries::Opened::iterator ClusterQueries::finish(Opened::iterator at) {
   Open done = std::move(at->second);
   const auto next = open_.erase(at);
   for (auto& [peer, node] : done.waiting)
-    done.answers.miss(std::move(node), "did not within " + shown(done.within));
+    done.answers.late(std::move(node), done.within);
   if (const auto asking = asking_.find(done.asker);
       asking != asking_.end() && --asking->second == 0) {
     asking_.erase(asking);

@@ -12,11 +12,11 @@
 #include <map>
 #include <string>
 
+#include "core/cluster_answers.hpp"
 #include "peal/broker/core.hpp"
 #include "peal/bus/peer_link.hpp"
 #include "peal/proto/cluster_query.hpp"
 #include "peal/proto/limits.hpp"
-#include "server/cluster_answers.hpp"
 
 namespace peal::broker {
 

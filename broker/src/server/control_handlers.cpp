@@ -120,10 +120,11 @@ std::string presence_json(const bus::PresenceAnswer& answer) {
 }
 
 void show_presence(Router& router, const PresenceCommand& command, const ControlReply& reply) {
-  const auto answer =
-      router.core().look_at_presence({0, command.channel, command.after, command.limit});
-  if (answer.error) return reply.error(*answer.error);
-  reply.result(presence_json(answer));
+  router.look({0, command.channel, command.after, command.limit},
+              [reply](const bus::PresenceAnswer& answer) {
+                if (answer.error) return reply.error(*answer.error);
+                reply.result(presence_json(answer));
+              });
 }
 
 /// Collects the outcomes of one command's channels, then answers.

@@ -278,6 +278,12 @@ void Router::read(bus::ReadRequest request, LocalPage done) {
   core_.read(kLocalPeer, request, now_);
 }
 
+void Router::look(bus::PresenceRequest request, LocalPresence done) {
+  request.id = next_local_++;
+  local_presence_.emplace(request.id, std::move(done));
+  core_.presence(kLocalPeer, request);
+}
+
 void Router::ask(const bus::ClusterQuery& query, bus::ClusterDone done) {
   const bus::RequestId id = next_local_++;
   local_queries_.emplace(id, std::move(done));
@@ -454,7 +460,13 @@ void Router::page(PeerId peer, const bus::Page& page) {
 }
 
 void Router::presence(PeerId peer, const bus::PresenceAnswer& answer) {
-  if (BrokerLink* const link = at(peer)) link->presence(answer);
+  if (BrokerLink* const link = at(peer)) return link->presence(answer);
+  if (peer != kLocalPeer) return;
+  const auto found = local_presence_.find(answer.id);
+  if (found == local_presence_.end()) return;
+  const LocalPresence done = std::move(found->second);
+  local_presence_.erase(found);
+  done(answer);
 }
 
 void Router::presence_event(PeerId peer, const bus::PresenceEvent& event) {

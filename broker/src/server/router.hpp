@@ -41,6 +41,7 @@ struct RouterConfig {
 
 /// A page that this process read.
 using LocalPage = std::function<void(const bus::Page&)>;
+using LocalPresence = std::function<void(const bus::PresenceAnswer&)>;
 
 class Router final : private CoreOut, private QueriesOut, private wire::OperationSink {
  public:
@@ -60,6 +61,8 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   void publish(bus::PublishRequest request, LocalOutcome done);
   /// A read of this process itself; the page is valid during the call.
   void read(bus::ReadRequest request, LocalPage done);
+  /// Who is in a channel, for this process itself; the answer is valid during the call.
+  void look(bus::PresenceRequest request, LocalPresence done);
   /// A question of this process itself to the cluster.
   void ask(const bus::ClusterQuery& query, bus::ClusterDone done);
   /// Tells every link that this broker goes away.
@@ -170,6 +173,7 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   std::uint64_t next_local_ = 1;
   std::unordered_map<std::uint64_t, LocalOutcome> local_;
   std::unordered_map<std::uint64_t, LocalPage> local_reads_;
+  std::unordered_map<std::uint64_t, LocalPresence> local_presence_;
   std::unordered_map<std::uint64_t, bus::ClusterDone> local_queries_;
 };
 

@@ -65,11 +65,15 @@ Result<std::unique_ptr<bus::Bus>> make_bus(const GatewayConfig& config,
                                            std::shared_ptr<const ChannelRules> rules,
                                            const runtime::Logger& logger,
                                            runtime::ProbeRegistry& probes,
-                                           broker::MakeLogStore make_store) {
+                                           broker::MakeLogStore make_store,
+                                           broker::RedisStorage* redis) {
   if (config.zmq) return bus::make_zmq_bus(*config.zmq, config.limits, logger.with("bus"), probes);
+  bus::MeetingPlace meeting;
+  if (redis != nullptr) {
+    meeting = {broker::place_of(*config.redis), redis->relay(config.name, config.limits)};
+  }
   return bus::make_embedded_bus(config.shards, options_of(std::move(rules), config.limits),
-                                config.limits, probes, std::move(make_store),
-                                config.redis ? broker::place_of(*config.redis) : "");
+                                config.limits, probes, std::move(make_store), std::move(meeting));
 }
 
 /// Why the application's publication can't be taken; the same limits as a client's.
@@ -180,7 +184,7 @@ Result<std::unique_ptr<Gateway>> Gateway::make(GatewayConfig config, runtime::Lo
   if (storage.has_error()) return storage.error();
   impl->storage = std::move(*storage);
   if (config.redis) impl->redis = broker::RedisStorage::open(*config.redis, logger, *probes);
-  auto bus = make_bus(config, *rules, logger, *probes, impl->maker());
+  auto bus = make_bus(config, *rules, logger, *probes, impl->maker(), impl->redis.get());
   if (bus.has_error()) return bus.error();
   impl->bus = std::move(*bus);
 

@@ -1,5 +1,7 @@
 // The embedded bus over Redis: nodes are shards of one gateway, or gateways of their own that meet
-// in one server or in a Cluster. Who is there, and who answers, is known within a gateway.
+// in one server or in a Cluster.
+#include <future>
+
 #include "bus_suite.hpp"
 #include "eventually.hpp"
 #include "peal/broker/redis_storage.hpp"
@@ -33,6 +35,7 @@ class RedisDriver final : public BusDriver {
       ASSERT_TRUE(bus->start().has_value());
     for (std::size_t i = 0; i < nodes.size(); ++i)
       nodes[i]->start(*ports[i]);
+    if (options_.handler_of) wait_until_all_are_known();
   }
   void stop() override {
     for (const auto& bus : buses_)
@@ -47,14 +50,35 @@ class RedisDriver final : public BusDriver {
   }
 
  private:
+  static constexpr const char* kAnybody = "is anybody there?";
+  /// Each says by itself that it is there.
+  void wait_until_all_are_known() {
+    ClusterQuery nothing;
+    nothing.who = kAnybody;
+    nothing.within = std::chrono::milliseconds(0);
+    for (const auto& bus : buses_) {
+      EXPECT_TRUE(peal::test::eventually([&] {
+        std::promise<ClusterAnswer> promise;
+        bus->ask(nothing, [&](const ClusterAnswer& answer) { promise.set_value(answer); });
+        return promise.get_future().get().asked == buses_.size();
+      }));
+    }
+  }
   void make_gateway(std::size_t shards) {
+    const std::size_t number = buses_.size();
     auto& storage =
         storages_.emplace_back(broker::RedisStorage::open(config_, runtime::Logger(), probes_));
     EXPECT_TRUE(peal::test::eventually([&] { return storage->trouble().empty(); }))
         << storage->trouble();
-    buses_.push_back(make_embedded_bus(shards, options_.options_of, options_.limits, probes_,
-                                       storage->maker(), broker::place_of(config_)));
-    if (options_.handler_of) buses_.back()->answer_with(options_.handler_of(buses_.size() - 1));
+    buses_.push_back(make_embedded_bus(
+        shards, options_.options_of, options_.limits, probes_, storage->maker(),
+        MeetingPlace{broker::place_of(config_),
+                     storage->relay("gateway-" + std::to_string(number), options_.limits)}));
+    if (!options_.handler_of) return;
+    buses_.back()->answer_with(
+        [handler = options_.handler_of(number)](const ClusterQuery& query, ClusterDone done) {
+          query.who == kAnybody ? done({}) : handler(query, std::move(done));
+        });
   }
 
   const BusDriverOptions options_;
@@ -94,7 +118,8 @@ INSTANTIATE_TEST_SUITE_P(Redis, BusSuite, testing::Values(kShards, kGateways, kC
                          driver_name);
 // There is no link that a test could cut; see redis_store_faults_test.cpp.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LinkedBusSuite);
-INSTANTIATE_TEST_SUITE_P(Redis, SharedBusSuite, testing::Values(kShards), driver_name);
+INSTANTIATE_TEST_SUITE_P(Redis, SharedBusSuite, testing::Values(kShards, kGateways, kCluster),
+                         driver_name);
 
 }  // namespace
 }  // namespace peal::bus::test

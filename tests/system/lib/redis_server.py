@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import pathlib
+import socket
 import subprocess
 
 from lib.processes import until
@@ -45,3 +48,48 @@ class RedisServer:
     def flags(self) -> list[str]:
         """Of a gateway that is to meet others here."""
         return ["--bus-driver", "redis", "--redis-addresses", f"unix:{self.socket}"]
+
+
+def cluster_ports(count: int) -> list[int]:
+    """Below the ports that connections come from; a Cluster's node also takes the one 10,000 above its own."""
+    found: list[int] = []
+    for port in itertools.count(13_000 + os.getpid() % 5000):
+        try:
+            for each in (port, port + 10_000):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", each))
+        except OSError:
+            continue
+        found.append(port)
+        if len(found) == count:
+            return found
+
+
+class RedisCluster:
+    """Three masters without replicas."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.servers = []
+        for port in cluster_ports(3):
+            own = folder / f"node-{port}"
+            own.mkdir()
+            server = RedisServer(own, ["--bind", "127.0.0.1", "--cluster-enabled", "yes", "--port", str(port)])
+            server.address = f"127.0.0.1:{port}"
+            self.servers.append(server)
+
+    def __enter__(self) -> "RedisCluster":
+        for server in self.servers:
+            server.start()
+        subprocess.run(["redis-cli", "--cluster", "create", *(server.address for server in self.servers),
+                        "--cluster-yes"], check=True, capture_output=True, timeout=60)
+        until(lambda: all("cluster_state:ok" in server.ask("CLUSTER", "INFO") for server in self.servers), "it is whole")
+        return self
+
+    def __exit__(self, *_) -> None:
+        for server in self.servers:
+            server.kill()
+
+    @property
+    def flags(self) -> list[str]:
+        addresses = [word for server in self.servers for word in ("--redis-addresses", server.address)]
+        return ["--bus-driver", "redis", "--redis-mode", "cluster", *addresses]

@@ -66,10 +66,9 @@ class Core {
   void enter(PeerId peer, bus::Alias alias, const bus::Member& member);
   void leave(PeerId peer, bus::Alias alias, std::string_view session);
   void presence(PeerId peer, const bus::PresenceRequest& request);
-  /// The same for this process itself; valid until the core is called again.
-  bus::PresenceAnswer look_at_presence(const bus::PresenceRequest& request);
   /// The core of a broker begins: others may have told clients who is there, and come back to it.
-  /// For one lease nothing is told of presence and occupancy; then only what has changed.
+  /// For one lease nothing is told of presence and occupancy; then only what has changed. (Where
+  /// the store knows who is there it isn't the core that begins.)
   void start_quiet(TimePoint now);
   /// Ends leases that are over, at a bounded cost per call (true: call again); every turn.
   bool expire(TimePoint now);

@@ -12,12 +12,12 @@
 
 #include "peal/broker/channel_options.hpp"
 #include "peal/broker/epoch_source.hpp"
+#include "peal/broker/presence_store.hpp"
 #include "peal/bus/bus_port.hpp"
 #include "peal/proto/limits.hpp"
 
 namespace peal::broker {
 
-using PeerId = std::uint32_t;
 using TimePoint = std::chrono::steady_clock::time_point;
 
 /// Chosen by the core for a log that it watches; not used again after unwatch.
@@ -69,6 +69,8 @@ class LogStore {
   /// What is published on channels without a log reaches other processes through the store: they
   /// are watched (the head then says nothing) and appended to like the others.
   virtual bool carries_ephemeral() const { return false; }
+  /// Who is there is known of all cores that meet in this store; null: of this core alone.
+  virtual PresenceStore* presence() { return nullptr; }
   /// The core stops: what was not answered yet is, with `unknown`. Nothing is asked after it.
   virtual void stop() {}
   /// The logs that are here, in no order.
@@ -84,6 +86,7 @@ struct StoreSeat {
   EpochSource epochs;
   std::function<void()> wake;                  ///< any thread: turn() is due soon
   std::function<bool(std::string_view)> home;  ///< whether a channel is this core's
+  PresenceStoreSink* presence = nullptr;       ///< null: nobody wants to know who is there
 };
 using MakeLogStore = std::function<std::unique_ptr<LogStore>(StoreSeat seat)>;
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "peal/broker/cluster_relay.hpp"
 #include "peal/broker/log_store.hpp"
 #include "peal/proto/limits.hpp"
 #include "peal/proto/result.hpp"
@@ -52,6 +53,9 @@ class RedisStorage {
 
   /// For each core; the stores end before the storage.
   MakeLogStore maker();
+  /// For a gateway of that name, at most once: it and the others that meet there ask each other. It
+  /// may outlive the storage, and then refuses.
+  std::shared_ptr<ClusterRelay> relay(std::string name, const Limits& limits);
   /// Any thread: empty, or why Redis can't be used.
   std::string trouble() const;
 

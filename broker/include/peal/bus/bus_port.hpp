@@ -62,8 +62,9 @@ class BusPort {
   virtual void publish(const PublishRequest& request) = 0;
   virtual void read(const ReadRequest& request) = 0;
   /// A session enters the presence of a channel whose watch has been answered; from then on this
-  /// port hears the channel's on_presence_events, until its last member there has left. After each
-  /// further answer to the watch (the link came back) all of them have to be entered again.
+  /// port hears the channel's on_presence_events, until it has said that its last member there
+  /// leaves. After each further answer to the watch (the link came back) all have to be entered
+  /// again.
   virtual void enter(Alias alias, const Member& member) = 0;
   virtual void leave(Alias alias, std::string_view session) = 0;
   /// Who is there: answered by on_presence, in one order with the channel's events.

@@ -1,4 +1,4 @@
-#include "server/cluster_answers.hpp"
+#include "core/cluster_answers.hpp"
 
 #include <utility>
 
@@ -7,6 +7,11 @@ namespace {
 
 /// What a channel, or a gateway that is missing, takes beside its texts.
 constexpr std::size_t kEntryBytes = 16;
+
+std::string shown(std::chrono::milliseconds time) {
+  if (time.count() % 1000 == 0) return std::to_string(time.count() / 1000) + " s";
+  return std::to_string(time.count()) + " ms";
+}
 
 }  // namespace
 
@@ -44,6 +49,10 @@ void ClusterAnswers::miss(std::string node, std::string why) {
   if (missing_bytes_ + bytes > bytes_max_) return;
   missing_bytes_ += bytes;
   sum_.missing.push_back({std::move(node), std::move(why)});
+}
+
+void ClusterAnswers::late(std::string node, std::chrono::milliseconds within) {
+  miss(std::move(node), "did not within " + shown(within));
 }
 
 bus::ClusterAnswer ClusterAnswers::take() {

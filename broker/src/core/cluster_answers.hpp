@@ -3,6 +3,7 @@
 // Pure. Numbers add up. Of the channels the first `limit` by name are kept: a gateway that has more
 // than it lists says so, and nothing behind its last name counts, so what is kept is whole.
 
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -21,6 +22,8 @@ class ClusterAnswers {
   /// `answer` may say that it can't: then the gateway is missing.
   void add(const std::string& node, const bus::ClusterAnswer& answer);
   void miss(std::string node, std::string why);
+  /// It has not answered in the time there was.
+  void late(std::string node, std::chrono::milliseconds within);
   bus::ClusterAnswer take();
 
  private:
