@@ -39,6 +39,13 @@ end
 -- What the log is, as meta has it; `told` is what will be published at the end.
 local epoch, top, floor, ending, live, bytes, unkeyed, uses, oldest
 local begun, changed, told = false, false, {}
+local crowned = false                  -- meta is to say anew under whom this was written
+
+-- A master keeps its replication id until it stops being one, also when its config epoch rises, as
+-- it does when it takes a slot over.
+local function reign()
+  return string.match(call('INFO', 'replication'), 'master_replid:(%x+)') or ''
+end
 
 local function begin(new_epoch)
   call('DEL', RECORDS, LAST, MARKS, USES, KNOWN, KNOWN_ORDER)
@@ -119,17 +126,20 @@ end
 
 local function load()
   local m = call('HMGET', META, 'epoch', 'top', 'floor', 'end', 'live', 'bytes', 'unkeyed', 'uses',
-    'oldest', 'config_epoch', 'run_id')
+    'oldest', 'config_epoch', 'run_id', 'reign')
+  crowned = m[10] ~= config_epoch or m[11] ~= run_id
   if not m[1] then return begin(fresh) end
   epoch = m[1]
   top, floor, ending, live, bytes, unkeyed, uses, oldest = tonumber(m[2]), tonumber(m[3]),
     tonumber(m[4]), tonumber(m[5]), tonumber(m[6]), tonumber(m[7]), tonumber(m[8]), tonumber(m[9])
-  if m[10] ~= config_epoch or m[11] ~= run_id then
+  if crowned then
     if tonumber(config_epoch) < tonumber(m[10]) then
       return redis.error_reply('STALEMASTER the log was written under config epoch ' .. m[10] ..
         ', and this Redis is master of ' .. config_epoch)
     end
-    if m[10] ~= config_epoch or not keeps_over_restart then return begin(fresh) end
+    local same_reign = m[11] == run_id and m[12] == reign()
+    local same_master = m[10] == config_epoch and keeps_over_restart
+    if not same_reign and not same_master then return begin(fresh) end
     changed = true
   end
   if live > 0 and call('EXISTS', RECORDS) == 0 then
@@ -146,6 +156,7 @@ local function save()
       whole(ending), 'live', whole(live), 'bytes', whole(bytes), 'unkeyed', whole(unkeyed), 'uses',
       whole(uses), 'oldest', whole(oldest), 'config_epoch', config_epoch, 'run_id', run_id)
   end
+  if crowned then call('HSET', META, 'reign', reign()) end
   keep_for()
   if #told > 0 and publish ~= '' then call(publish, told_on, table.concat(told)) end
 end

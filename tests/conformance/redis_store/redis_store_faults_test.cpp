@@ -267,6 +267,51 @@ TEST(RedisStore, ASlotThatMovesBeginsANewEpochAndNobodyIsBehind) {
   EXPECT_EQ(reader.resets, 1U);
 }
 
+/// As the server itself says.
+std::uint64_t config_epoch(const RedisServer& server) {
+  return std::stoull(server.info("cluster_my_epoch"));
+}
+std::string channel_at(const RedisCluster& cluster, std::size_t server) {
+  const redis_store::KeySpace keys("peal:", RedisStoreConfig().partitions);
+  std::string name = "a";
+  while (cluster.owner(redis::slot_of(keys.route(name))) != server)
+    name += 'a';
+  return name;
+}
+
+// Taking a slot over raises the config epoch of a master that goes on as before.
+TEST(RedisStore, AMasterThatTakesASlotOverEndsNoEpochOfWhatItHadAndOneOfWhatItGets) {
+  RedisCluster cluster;
+  std::vector<std::size_t> by_epoch{0, 1, 2};
+  std::ranges::sort(by_epoch, {}, [&](std::size_t i) { return config_epoch(cluster.at(i)); });
+  const std::size_t from = by_epoch[0], to = by_epoch[1];
+  const std::string moves = channel_at(cluster, from), stays = channel_at(cluster, to);
+  RedisNode producer(at(cluster)), moving(at(cluster)), staying(at(cluster));
+  ASSERT_TRUE(producer.usable() && moving.usable() && staying.usable());
+  ASSERT_TRUE(moving.watch_and_wait(moves) && staying.watch_and_wait(stays));
+  Position moved, stayed;
+  std::uint64_t said = 0;
+  const auto say = [&] {
+    ++said;
+    moved = *producer.insist(moves, std::to_string(said), said).position;
+    stayed = *producer.insist(stays, std::to_string(said), said).position;
+  };
+  while (said < 20)
+    say();
+  const std::uint64_t before = config_epoch(cluster.at(to));
+  const redis_store::KeySpace keys("peal:", RedisStoreConfig().partitions);
+  cluster.move_slot(redis::slot_of(keys.route(moves)), to);
+  ASSERT_GT(config_epoch(cluster.at(to)), before);
+  // Until the producer has heard of it, and a while longer.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  while (std::chrono::steady_clock::now() < until)
+    say();
+  EXPECT_TRUE(moving.until([&] { return moving.at == moved; }));
+  EXPECT_TRUE(staying.until([&] { return staying.at == stayed; }));
+  EXPECT_EQ(moving.resets, 1U);
+  EXPECT_EQ(staying.resets, 0U);
+}
+
 TEST(RedisStore, AFailoverBySentinelBeginsANewEpochAndNobodyIsBehind) {
   peal::test::RedisSentinels group;
   const RedisStoreConfig config{.client = {.mode = "sentinel", .addresses = group.addresses()}};
