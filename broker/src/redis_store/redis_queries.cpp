@@ -93,7 +93,7 @@ class Found final : public wire::OperationSink {
  private:
   void on_cluster_query(bus::RequestId, const ClusterQuery& found) override { query = found; }
   void on_cluster_answer(bus::RequestId, const ClusterAnswer& found) override { answer = found; }
-  void on_watch(bus::Alias, std::string_view) override {}
+  void on_watch(bus::Alias, std::string_view, const std::optional<Epoch>&) override {}
   void on_unwatch(bus::Alias) override {}
   void on_publish(const bus::PublishRequest&) override {}
   void on_read(const bus::ReadRequest&) override {}
