@@ -1,6 +1,6 @@
 -- Who is in the channels of one partition and which of them are watched, of all cores that meet in
 -- this Redis: judges who has come first and gone last, and tells it, in one step. Reasons:
--- docs/decisions/0012. A holder is a core; what it holds lives as long as it says so.
+-- docs/decisions/0014. A holder is a core; what it holds lives as long as it says so.
 --   KEYS: 1 holders of the partition (sorted set; score = end of the lease), 2 what the holder has
 --     (set), 3 members of the channel (hash), 4 their sessions in order (sorted set), 5 sessions of
 --     each user (hash; "d": digest), 6 holders that watch the channel (set), 7 there while not all

@@ -1,5 +1,5 @@
 #pragma once
-// What one core knows and says of who is there, in Redis (presence.lua; docs/decisions/0012). What
+// What one core knows and says of who is there, in Redis (presence.lua; docs/decisions/0014). What
 // is told of a channel, a question's mark among it, comes on Redis's channel of that name, so
 // events and answers have one order. In each partition the core is a holder by a name of its own:
 //   beat -> (as much there as there should be) -> beat …
