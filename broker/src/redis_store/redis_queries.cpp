@@ -147,6 +147,8 @@ void RedisQueries::stop() {
   timer_.cancel();
   for (auto& [id, open] : std::exchange(open_, {}))
     open.done(bus::failed_answer(unavailable("the bus was stopped meanwhile")));
+  for (const Held& held : std::exchange(held_, {}))
+    held.done(bus::failed_answer(unavailable("the bus was stopped meanwhile")));
 }
 
 void RedisQueries::answer_with(bus::ClusterHandler handler) {
@@ -177,16 +179,12 @@ redis::Command RedisQueries::script(std::string_view operation, std::string argu
 }
 
 void RedisQueries::send(const ClusterQuery& query, bus::ClusterDone done) {
-  if (!hears_answers_) {
-    const std::string trouble = client_.trouble();
-    return done(bus::failed_answer(
-        unavailable(trouble.empty() ? "Redis is not listened to yet" : trouble)));
-  }
-  if (open_.size() >= limits_.queries_max) {
+  if (open_.size() + held_.size() >= limits_.queries_max) {
     return done(bus::failed_answer(
         fail(ErrorCode::overloaded, "more questions than limits.queries_max (" +
                                         std::to_string(limits_.queries_max) + ") are under way")));
   }
+  if (!hears_answers_) return hold(query, std::move(done));
   const std::uint64_t id = next_++;
   open_.emplace(id, Open{query.within, Clock::now() + query.within, std::move(done),
                          broker::ClusterAnswers(query.limit, limits_.query_bytes_max)});
@@ -198,6 +196,38 @@ void RedisQueries::send(const ClusterQuery& query, bus::ClusterDone done) {
   client_.command(std::move(command), [weak = weak_from_this(), id](const redis::Answer& answer) {
     if (const auto self = weak.lock()) self->on_list(id, answer);
   });
+}
+
+void RedisQueries::hold(const ClusterQuery& query, bus::ClusterDone done) {
+  if (std::string trouble = client_.trouble(); !trouble.empty())
+    return done(bus::failed_answer(unavailable(std::move(trouble))));
+  held_.push_back({query, Clock::now() + query.within, std::move(done)});
+  wait_for_deadline();
+}
+
+void RedisQueries::send_held() {
+  const auto now = Clock::now();
+  for (Held& held : std::exchange(held_, {})) {
+    held.query.within =
+        std::max(std::chrono::milliseconds(0),
+                 std::chrono::duration_cast<std::chrono::milliseconds>(held.deadline - now));
+    send(held.query, std::move(held.done));
+  }
+}
+
+/// Those whose time is over; when the next one's is.
+RedisQueries::Clock::time_point RedisQueries::end_held(Clock::time_point now) {
+  auto next = Clock::time_point::max();
+  const auto over =
+      std::ranges::stable_partition(held_, [&](const Held& held) { return held.deadline > now; });
+  const std::vector<Held> late(std::make_move_iterator(over.begin()),
+                               std::make_move_iterator(over.end()));
+  held_.erase(over.begin(), over.end());
+  for (const Held& held : held_)
+    next = std::min(next, held.deadline);
+  for (const Held& held : late)
+    held.done(bus::failed_answer(unavailable("Redis is not listened to yet")));
+  return next;
 }
 
 void RedisQueries::on_list(std::uint64_t id, const redis::Answer& answer) {
@@ -257,7 +287,7 @@ RedisQueries::Opened::iterator RedisQueries::finish(Opened::iterator at) {
 
 void RedisQueries::wait_for_deadline() {
   const auto now = Clock::now();
-  auto next = Clock::time_point::max();
+  auto next = end_held(now);
   for (auto at = open_.begin(); at != open_.end();) {
     if (at->second.listed && at->second.deadline <= now) {
       at = finish(at);
@@ -312,7 +342,10 @@ void RedisQueries::on_answer(const std::string& from, std::uint64_t id,
 }
 
 void RedisQueries::on_subscribed(std::string_view channel) {
-  if (channel == answered_on_) hears_answers_ = true;
+  if (channel == answered_on_) {
+    hears_answers_ = true;
+    send_held();
+  }
   if (channel != asked_on_) return;
   hears_questions_ = true;
   register_here();

@@ -53,9 +53,18 @@ class RedisQueries final : public broker::ClusterRelay,
     std::map<std::string, bus::ClusterAnswer> early{};
   };
   using Opened = std::map<std::uint64_t, Open>;
+  /// Asked before Redis was listened to, as right after the start.
+  struct Held {
+    bus::ClusterQuery query;
+    Clock::time_point deadline;
+    bus::ClusterDone done;
+  };
 
   void post(std::function<void()> task);
   void send(const bus::ClusterQuery& query, bus::ClusterDone done);
+  void hold(const bus::ClusterQuery& query, bus::ClusterDone done);
+  void send_held();
+  Clock::time_point end_held(Clock::time_point now);
   void on_list(std::uint64_t id, const redis::Answer& answer);
   void read_list(Open& open, const redis::Reply& list);
   void on_query(std::string_view asker, std::uint64_t id, const bus::ClusterQuery& query);
@@ -82,6 +91,7 @@ class RedisQueries final : public broker::ClusterRelay,
   bool hears_questions_ = false, hears_answers_ = false;
   Clock::time_point next_registration_{};
   Opened open_;
+  std::vector<Held> held_;
   std::uint64_t next_ = 1;
 };
 
