@@ -12,6 +12,8 @@ constexpr std::string_view kDigits =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 constexpr std::uint64_t kNumbers = 218'340'105'584'896;  // 62^8
 constexpr std::uint64_t kTicksPerMillisecond = 128;
+/// Where the clock is behind, epochs begun at different moments are different within 131 s.
+constexpr std::uint64_t kApart = std::uint64_t{1} << 24U;
 constexpr std::uint64_t kBegin = 1'735'689'600'000;  // 2025-01-01
 
 Epoch epoch_of(std::uint64_t number) {
@@ -52,7 +54,8 @@ Epoch EpochSource::above(const Epoch& seen) {
   const std::uint64_t drawn = state_->draw() % kNumbers;
   const std::uint64_t least = number_of(seen) + 1;
   if (drawn >= least) return epoch_of(drawn);
-  const std::uint64_t next = from(least, state_->place, state_->places);
+  // Not the very next one: who forgot what it gave would give it again for the same `seen`.
+  const std::uint64_t next = from(least + drawn % kApart, state_->place, state_->places);
   // Above the very last there is nothing: another one must do.
   return epoch_of(next < kNumbers ? next : drawn);
 }

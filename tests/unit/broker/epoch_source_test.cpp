@@ -48,6 +48,16 @@ TEST(EpochSource, BrokersNeverBeginTheSameEpoch) {
     EXPECT_TRUE(all.insert(source.above(seen)).second);
 }
 
+TEST(EpochSource, AboveOneThatIsAheadOfTheClockNoneIsGivenTwice) {
+  const Epoch ahead = *Epoch::parse("x0000000");
+  std::set<Epoch> all;
+  for (std::uint64_t life = 0; life < 10; ++life) {
+    EpochSource source = EpochSource::ordered([&] { return kNow + life; }, 2, 3);
+    for (int i = 0; i < 10; ++i)
+      EXPECT_TRUE(all.insert(source.above(ahead)).second) << "life " << life;
+  }
+}
+
 TEST(EpochSource, AboveWhatWasSeen) {
   EpochSource source = EpochSource::ordered([] { return kNow; }, 2, 3);
   const Epoch first = source.next();
