@@ -9,6 +9,8 @@ using namespace std::chrono_literals;
 
 constexpr Duration kConnectTimeout = 3s;
 constexpr Duration kSynAgain = 500ms;
+/// There and back within what is waited for an answer to a ping (settings.cpp).
+constexpr Duration kDelayMax = 900ms;
 
 }  // namespace
 
@@ -136,7 +138,7 @@ std::string Line::take_bytes(int end, std::size_t size) {
 
 Duration Network::delay() {
   const Duration usual = world_.between(delay_min, delay_max);
-  return world_.one_in(200) ? usual * 10 : usual;
+  return world_.one_in(200) ? std::min<Duration>(usual * 10, kDelayMax) : usual;
 }
 
 void Network::connect(Machine& from, Machine& to, Line::Measure measure, std::size_t window,
