@@ -64,6 +64,12 @@ void expect_heard(BusNode& node, const Strings& wanted) {
   node.with([&](auto&, const RecordingSink& sink) { EXPECT_EQ(sink.came_and_went, wanted); });
 }
 
+void expect_told_to_look_again(BusNode& node) {
+  EXPECT_TRUE(node.heard([](const RecordingSink& sink) {
+    return std::ranges::find(sink.came_and_went, "changed ") != sink.came_and_went.end();
+  }));
+}
+
 TEST_P(SharedBusSuite, WhoIsThereHearsWhoComesAndGoesOncePerUser) {
   start(2, short_lease());
   watch_and_wait(0, kRoom, "room:1");
@@ -172,6 +178,14 @@ TEST_P(LinkedBusSuite, AnotherBrokerIsQuietForALeaseAndThenSaysToLookAgain) {
         node(i).heard([&](const RecordingSink& sink) { return sink.heads.size() > answers; }));
   enter(node(0), "a", "ann");
   enter(node(1), "b", "bob");
+  if (driver().others_take_over()) {
+    // The channel may move once more, and then all enter again.
+    while (ask(node(0), "room:5").members != (Strings{"a ann", "b bob"}) && !HasFailure()) {
+      enter(node(0), "a", "ann");
+      enter(node(1), "b", "bob");
+    }
+    return expect_told_to_look_again(node(0));
+  }
   expect_heard(node(0), {"join a ann", "join b bob", "changed "});
   expect_heard(node(1), {"join b bob", "changed "});
   EXPECT_EQ(ask(node(0), "room:5").members, (Strings{"a ann", "b bob"}));
@@ -195,9 +209,13 @@ TEST_P(LinkedBusSuite, ALinkThatComesBackWithinTheLeaseIsNotNoticed) {
   ASSERT_TRUE(
       node(0).heard([&](const RecordingSink& sink) { return sink.heads.size() > answers; }));
   enter(node(0), "a", "ann");
+  if (driver().others_take_over()) {
+    while (ask(node(0), "room:6").members != Strings{"a ann"} && !HasFailure())
+      enter(node(0), "a", "ann");
+    return expect_told_to_look_again(node(0));
+  }
   EXPECT_EQ(ask(node(0), "room:6").answer.sessions, 2U);
-  expect_heard(node(0),
-               {"join a ann", "join b", driver().others_take_over() ? "changed " : "leave b"});
+  expect_heard(node(0), {"join a ann", "join b", "leave b"});
   EXPECT_EQ(ask(node(0), "room:6").members, Strings{"a ann"});
 }
 

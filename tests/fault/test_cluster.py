@@ -157,8 +157,8 @@ def test_a_broker_and_a_gateway_are_cut_off_from_the_rest(load, bars, topology):
     nothing_lost(outcome, bars)
     if topology.durable:
         bars.exactly("subscribers that were reset", outcome.verdict["told"], 0)
-    else:
-        bars.at_most("resets of the most told subscriber", outcome.verdict["told_max"], 2)
+    else:  # by the takeover, by the return, and by what both have done meanwhile
+        bars.at_most("resets of the most told subscriber", outcome.verdict["told_max"], 3)
 
 
 @pytest.mark.full
