@@ -16,7 +16,7 @@ constexpr int kWatchesPerTurn = 2000;
 /// A publish waits so long for credit.
 constexpr auto kWaitMax = 900ms;
 constexpr auto kIdleMax = 100ms;
-/// So long a new process waits for all brokers before it begins with those that are there.
+/// So long others are waited for, after none has served, before one begins with those that do.
 constexpr auto kFirstLook = 1000ms;
 /// Between two looks for a broker that takes a watch.
 constexpr auto kRetryMin = 100ms;
@@ -143,7 +143,7 @@ bool ZmqThread::begins(LinkTime now) {
   bool all = true;
   for (const auto& dial : dials_) {
     some = some || dial->ready();
-    all = all && (dial->ready() || dial->failed());
+    all = all && (dial->ready() || (!dial->linked() && dial->failed()));
   }
   if (some && !begins_) begins_ = now + kFirstLook;
   return some && (all || now >= *begins_);
@@ -173,6 +173,10 @@ void ZmqThread::look_at_brokers(LinkTime now) {
     state.detail += (state.detail.empty() ? "" : ", ") + dial->session().link().peer().node +
                     " at " + dial->target().endpoint;
     state.linked = true;
+  }
+  if (!state.linked) {
+    begun_ = false;
+    begins_.reset();
   }
   state.linked = state.linked && begun_;
   if (const std::string why = trouble(); !why.empty())

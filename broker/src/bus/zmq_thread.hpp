@@ -104,7 +104,7 @@ class ZmqThread final : private DialOwner {
   bool owned_;  ///< the first in rank serves a channel, or nobody
   /// Of all dials, as they were looked at last: their changes, and the links with those that serve.
   std::uint64_t changes_ = 0;
-  /// A new process begins with the brokers that serve when that is so of all, or then.
+  /// After none has served one begins with those that do when that is so of all, or then.
   std::optional<LinkTime> begins_;
   bool begun_ = false;
   std::vector<std::uint64_t> serve_;
