@@ -53,7 +53,7 @@ int bio_create(BIO* bio) {
 
 /// A table of functions, made once: streams may outlive the context that they began with.
 const BIO_METHOD* socket_method() {
-  static const BIO_METHOD* const kMethod = [] {
+  static const BIO_METHOD* const made = [] {
     BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "peal socket");
     if (method == nullptr) return method;
     BIO_meth_set_write(method, bio_write);
@@ -62,7 +62,7 @@ const BIO_METHOD* socket_method() {
     BIO_meth_set_create(method, bio_create);
     return method;
   }();
-  return kMethod;
+  return made;
 }
 
 std::string last_reason() {

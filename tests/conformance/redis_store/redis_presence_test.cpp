@@ -42,12 +42,12 @@ class Life {
             limits(),
             [engine = std::mt19937_64(std::random_device{}())]() mutable { return engine(); },
             StoreChoice{.make = storage_->maker()})) {
-    lives_.push_back(this);
+    lives.push_back(this);
     EXPECT_TRUE(until([&] { return storage_->trouble().empty(); }));
     core_->watch(1, kRoom, room_, std::chrono::steady_clock::now());
     EXPECT_TRUE(until([&] { return !out.heads.empty(); }));
   }
-  ~Life() { std::erase(lives_, this); }
+  ~Life() { std::erase(lives, this); }
   Life(const Life&) = delete;
   Life& operator=(const Life&) = delete;
   /// In an orderly way; else it is as if it were killed.
@@ -60,7 +60,7 @@ class Life {
   bool until(const std::function<bool()>& so) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (std::chrono::steady_clock::now() < deadline) {
-      for (const Life* const life : lives_)
+      for (const Life* const life : lives)
         if (life->core_) life->core_->turn(std::chrono::steady_clock::now());
       if (so()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -96,7 +96,7 @@ class Life {
   RecordingOut out;
 
  private:
-  static inline std::vector<Life*> lives_;
+  static inline std::vector<Life*> lives;
   static Limits limits() {
     Limits limits;
     limits.presence_lease = std::chrono::milliseconds(2000);
