@@ -4,7 +4,6 @@
 #include <array>
 
 #include "mapping/payload.hpp"
-#include "peal/proto/channel_name.hpp"
 
 namespace peal::monitor {
 namespace {
@@ -70,18 +69,11 @@ Result<Rules> Rules::compile(const std::vector<RuleConfig>& configs) {
 Result<Rules::Rule> Rules::compile_rule(const RuleConfig& config) {
   Rule rule;
   if (config.table.empty()) return fail(ErrorCode::config_invalid, "table is missing");
-  if (config.channel.empty()) return fail(ErrorCode::config_invalid, "channel is missing");
   rule.table =
       config.table.find('.') == std::string::npos ? "public." + config.table : config.table;
-  auto channel = Template::parse(config.channel, Template::Form::text);
-  if (!channel) return fail(ErrorCode::config_invalid, "channel: " + channel.error().message);
-  rule.channel = std::move(*channel);
-  auto key = Template::parse(config.key, Template::Form::text);
-  if (!key) return fail(ErrorCode::config_invalid, "key: " + key.error().message);
-  rule.key = std::move(*key);
-  auto payload = Template::parse(config.payload, Template::Form::json);
-  if (!payload) return fail(ErrorCode::config_invalid, "payload: " + payload.error().message);
-  rule.payload = std::move(*payload);
+  auto rings = RingTemplate::parse({config.channel, config.key, config.payload});
+  if (!rings) return rings.error();
+  rule.rings = std::move(*rings);
   auto filter = Filter::parse(config.filter);
   if (!filter) return fail(ErrorCode::config_invalid, "filter: " + filter.error().message);
   rule.filter = std::move(*filter);
@@ -154,21 +146,21 @@ void Rules::map(const Change& change, std::vector<Ring>& rings, const OnUnmapped
 Result<void> Rules::whole_table(const Rule& rule, const Change& change, std::vector<Ring>& rings) {
   if (change.what == Change::What::remove) return {};
   const bool snapshot = change.what == Change::What::snapshot;
-  if (rule.channel.needs_row()) {
+  if (rule.rings.channel.needs_row()) {
     if (snapshot) return {};
     return fail(ErrorCode::channel_name_invalid,
                 "the table was truncated, and the rule's channel is of single rows");
   }
-  const Event event = !snapshot          ? Event::truncate
-                      : rule.key.empty() ? Event::reset
-                                         : Event::snapshot;
+  const Event event = !snapshot                ? Event::truncate
+                      : rule.rings.key.empty() ? Event::reset
+                                               : Event::snapshot;
   const Scope scope{change, nullptr, event};
-  auto channel = rule.channel.fill(scope, reader_);
+  auto channel = rule.rings.channel_of(scope, reader_);
   if (!channel) return channel.error();
   Ring made;
   made.channel = std::move(*channel);
   made.payload = change_json(change, event);
-  made.anew = !rule.key.empty();
+  made.anew = !rule.rings.key.empty();
   rings.push_back(std::move(made));
   return {};
 }
@@ -176,7 +168,7 @@ Result<void> Rules::whole_table(const Rule& rule, const Change& change, std::vec
 Result<void> Rules::apply(const Rule& rule, const Change& change, std::vector<Ring>& rings) {
   const bool complete = change.old_missing.empty();
   // Without a key there is no state that the rows of a snapshot would be.
-  if (change.what == Change::What::snapshot && rule.key.empty()) return {};
+  if (change.what == Change::What::snapshot && rule.rings.key.empty()) return {};
   const bool is_new = change.new_row && rule.filter.test(*change.new_row) == Truth::yes;
   const bool was_old =
       (change.what == Change::What::update || change.what == Change::What::remove) &&
@@ -198,7 +190,8 @@ Result<void> Rules::apply(const Rule& rule, const Change& change, std::vector<Ri
   const auto to = side_of(rule, change, *change.new_row, event);
   if (event == Event::update && change.old_row) {
     const auto from = side_of(rule, change, *change.old_row, Event::leave);
-    const bool moved = from && (!to || from->channel != to->channel || from->key != to->key);
+    const bool moved = from && (!to || from->place.channel != to->place.channel ||
+                                from->place.key != to->place.key);
     if (moved) {
       if (auto left = ring(rule, change, *from, Event::leave, rings); !left) return left;
     }
@@ -209,31 +202,19 @@ Result<void> Rules::apply(const Rule& rule, const Change& change, std::vector<Ri
 
 Result<Rules::Side> Rules::side_of(const Rule& rule, const Change& change, const Row& row,
                                    Event event) {
-  const Scope scope{change, &row, event};
-  auto channel = rule.channel.fill(scope, reader_);
-  if (!channel) return channel.error();
-  if (!ChannelName::valid(*channel)) {
-    return fail(ErrorCode::channel_name_invalid,
-                "the channel is no name: 1 to 255 bytes without control characters");
-  }
-  auto key = rule.key.fill(scope, reader_);
-  if (!key) return key.error();
-  return Side{&row, std::move(*channel), std::move(*key)};
+  auto place = rule.rings.place({change, &row, event}, reader_);
+  if (!place) return place.error();
+  return Side{&row, std::move(*place)};
 }
 
 Result<void> Rules::ring(const Rule& rule, const Change& change, const Side& side, Event event,
                          std::vector<Ring>& rings) {
-  Ring made;
-  if (rule.payload.empty()) {
-    made.payload = change_json(change, event);
-  } else {
-    auto payload = rule.payload.fill({change, side.row, event}, reader_);
-    if (!payload) return payload.error();
-    made.payload = std::move(*payload);
-  }
-  made.channel = side.channel;
-  made.key = side.key;
-  made.deletion = !side.key.empty() && (event == Event::remove || event == Event::leave);
+  auto payload = rule.rings.said({change, side.row, event}, reader_,
+                                 [&] { return change_json(change, event); });
+  if (!payload) return payload.error();
+  Ring made = side.place;
+  made.payload = std::move(*payload);
+  made.deletion = !made.key.empty() && (event == Event::remove || event == Event::leave);
   rings.push_back(std::move(made));
   return {};
 }
@@ -242,9 +223,9 @@ std::map<std::string, std::vector<std::string>> Rules::tables() const {
   std::map<std::string, std::vector<std::string>> found;
   for (const Rule& rule : rules_) {
     auto& columns = found[rule.table];
-    add_once(columns, rule.channel.columns());
-    add_once(columns, rule.key.columns());
-    add_once(columns, rule.payload.columns());
+    add_once(columns, rule.rings.channel.columns());
+    add_once(columns, rule.rings.key.columns());
+    add_once(columns, rule.rings.payload.columns());
     add_once(columns, rule.filter.columns());
   }
   return found;
@@ -254,8 +235,8 @@ std::map<std::string, std::vector<std::string>> Rules::old_columns() const {
   std::map<std::string, std::vector<std::string>> found;
   for (const Rule& rule : rules_) {
     auto& columns = found[rule.table];
-    add_once(columns, rule.channel.columns());
-    add_once(columns, rule.key.columns());
+    add_once(columns, rule.rings.channel.columns());
+    add_once(columns, rule.rings.key.columns());
     add_once(columns, rule.filter.columns());
   }
   return found;

@@ -1,7 +1,5 @@
 #include "postgres/listen.hpp"
 
-#include "peal/proto/channel_name.hpp"
-
 namespace peal::monitor {
 
 Result<Listen> Listen::compile(const ListenConfig& config) {
@@ -12,22 +10,12 @@ Result<Listen> Listen::compile(const ListenConfig& config) {
   made.config_ = config;
   // As long as Postgres takes it; a longer one would be cut there.
   if (config.name.empty() || config.name.size() > 63) return wrong("name is 1 to 63 bytes");
-  if (config.channel.empty()) return wrong("channel is missing");
-  auto channel = Template::parse(config.channel, Template::Form::text);
-  if (!channel) return wrong("channel: " + channel.error().message);
-  auto key = Template::parse(config.key, Template::Form::text);
-  if (!key) return wrong("key: " + key.error().message);
-  auto payload = Template::parse(config.payload, Template::Form::json);
-  if (!payload) return wrong("payload: " + payload.error().message);
-  if (config.reset.empty()) {
-    if (channel->needs_row())
-      return wrong("reset is missing: a fixed channel that is told of gaps");
-    made.config_.reset = config.channel;
-  }
-  if (!ChannelName::valid(made.config_.reset)) return wrong("reset is no channel");
-  made.channel_ = std::move(*channel);
-  made.key_ = std::move(*key);
-  made.payload_ = std::move(*payload);
+  auto rings = RingTemplate::parse({config.channel, config.key, config.payload});
+  if (!rings) return wrong(rings.error().message);
+  auto reset = rings->reset_channel(config.reset, config.name);
+  if (!reset) return wrong(reset.error().message);
+  made.rings_ = std::move(*rings);
+  made.config_.reset = std::move(*reset);
   return made;
 }
 
@@ -41,23 +29,11 @@ Result<Ring> Listen::ring(std::string_view said, JsonReader& reader) const {
   }
   change.new_row.emplace(std::vector{std::move(column)});
   const Scope scope{change, &*change.new_row, Event::insert};
-  auto channel = channel_.fill(scope, reader);
-  if (!channel) return channel.error();
-  if (!ChannelName::valid(*channel)) {
-    return fail(ErrorCode::channel_name_invalid,
-                "the channel is no name: 1 to 255 bytes without control characters");
-  }
-  auto key = key_.fill(scope, reader);
-  if (!key) return key.error();
-  Ring made;
-  made.channel = std::move(*channel);
-  made.key = std::move(*key);
-  made.payload = change.new_row->columns().front().json;
-  if (!payload_.empty()) {
-    auto payload = payload_.fill(scope, reader);
-    if (!payload) return payload.error();
-    made.payload = std::move(*payload);
-  }
+  auto made = rings_.place(scope, reader);
+  if (!made) return made;
+  auto payload = rings_.said(scope, reader, [&] { return scope.row->columns().front().json; });
+  if (!payload) return payload.error();
+  made->payload = std::move(*payload);
   return made;
 }
 

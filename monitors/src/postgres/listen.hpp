@@ -3,8 +3,7 @@
 
 #include <string>
 
-#include "peal/monitor/rules.hpp"
-#include "peal/monitor/template.hpp"
+#include "peal/monitor/ring.hpp"
 #include "postgres/monitor_config.hpp"
 
 namespace peal::monitor {
@@ -24,7 +23,7 @@ class Listen {
 
  private:
   ListenConfig config_;
-  Template channel_, key_, payload_;
+  RingTemplate rings_;
 };
 
 }  // namespace peal::monitor

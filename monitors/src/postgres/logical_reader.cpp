@@ -201,7 +201,7 @@ Result<void> LogicalReader::stream(Connection& connection, Replication& replicat
       continue;
     }
     if (!(*came)->bytes.empty()) {
-      if (auto taken = take(connection, (*came)->bytes); !taken) return taken;
+      if (auto taken = take((*came)->bytes); !taken) return taken;
     }
     heard_lsn_ = std::max(heard_lsn_, (*came)->end_lsn);
     if ((*came)->reply_wanted) {
@@ -219,7 +219,7 @@ Result<void> LogicalReader::wait_for_more(Replication& replication) {
   return {};
 }
 
-Result<void> LogicalReader::take(Connection&, const std::string& bytes) {
+Result<void> LogicalReader::take(const std::string& bytes) {
   auto message = pgoutput::read(bytes);
   if (!message) return message.error();
   if (const auto* begin = std::get_if<pgoutput::Begin>(&*message)) {
@@ -254,18 +254,10 @@ void LogicalReader::publish(const Change& change) {
              [this](std::size_t rule, const Error& why) { told_unmapped(rule, why); });
   for (Ring& ring : rings) {
     ++sequence_.minor;
-    Outgoing outgoing;
-    outgoing.ticket = first_ticket_ + transactions_.size() - 1;
-    outgoing.payload = ring.payload.size() + kEnvelopeBytes > config_.limits.message_bytes_max
-                           ? too_large_json(change, ring)
-                           : std::move(ring.payload);
-    outgoing.channel = std::move(ring.channel);
-    outgoing.key = std::move(ring.key);
-    outgoing.deletion = ring.deletion;
-    outgoing.anew = ring.anew;
-    outgoing.sequence = sequence_;
+    if (ring.payload.size() + kEnvelopeBytes > config_.limits.message_bytes_max)
+      ring.payload = too_large_json(change, ring);
     ++transactions_.back().left;
-    publisher_->publish(std::move(outgoing));
+    publisher_->publish({std::move(ring), first_ticket_ + transactions_.size() - 1, sequence_});
   }
 }
 

@@ -45,7 +45,7 @@ class LogicalReader final : public SourceReader {
   void active_as(const ServerIdentity& server, const std::string& slot);
   Result<void> stream(Connection& connection, Replication& replication);
   Result<void> wait_for_more(Replication& replication);
-  Result<void> take(Connection& connection, const std::string& bytes);
+  Result<void> take(const std::string& bytes);
   void publish(const Change& change);
   Result<void> tell(Replication& replication, bool now);
   Result<void> measure(Connection& connection);

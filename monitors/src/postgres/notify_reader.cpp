@@ -104,13 +104,7 @@ Result<Cell> NotifyReader::fetch(Connection& connection, const Listen& listen,
 
 void NotifyReader::publish(Ring ring) {
   ++sequence_.minor;
-  Outgoing outgoing;
-  outgoing.ticket = sequence_.minor;
-  outgoing.channel = std::move(ring.channel);
-  outgoing.key = std::move(ring.key);
-  outgoing.payload = std::move(ring.payload);
-  outgoing.sequence = sequence_;
-  publisher_->publish(std::move(outgoing));
+  publisher_->publish({std::move(ring), sequence_.minor, sequence_});
 }
 
 void NotifyReader::on_done(const Done& done) {

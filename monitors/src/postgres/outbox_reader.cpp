@@ -98,15 +98,8 @@ void OutboxReader::publish(const OutboxBatch& batch) {
     ids_.push_back(row.id);
     std::uint64_t count = 0;
     for (Ring& ring : rings_of(row, rules_, unmapped)) {
-      Outgoing outgoing;
-      outgoing.ticket = ids_.size() - 1;
-      outgoing.channel = std::move(ring.channel);
-      outgoing.key = std::move(ring.key);
-      outgoing.payload = std::move(ring.payload);
-      outgoing.deletion = ring.deletion;
-      outgoing.anew = ring.anew;
-      outgoing.sequence = {claim_.generation, row.number << kRingsBits | count++};
-      publisher_->publish(std::move(outgoing));
+      const Sequence sequence{claim_.generation, row.number << kRingsBits | count++};
+      publisher_->publish({std::move(ring), ids_.size() - 1, sequence});
     }
   }
 }

@@ -121,7 +121,6 @@ void Publisher::settle(Lane& lane, Item& item, const bus::Published& outcome) {
     return;
   }
   if (outcome.status == Status::refused && !error.temporary()) {
-    ++counts_.impossible;
     lane.failed = true;  // the next ones name it as the one before
     return finish(item, error, std::nullopt);
   }

@@ -224,12 +224,7 @@ void StreamReader::on_read(const Reply& reply) {
 }
 
 void StreamReader::publish(Ring ring, Sequence sequence) {
-  Outgoing outgoing;
-  outgoing.channel = std::move(ring.channel);
-  outgoing.key = std::move(ring.key);
-  outgoing.payload = std::move(ring.payload);
-  outgoing.sequence = sequence;
-  publisher_.publish(std::move(outgoing));
+  publisher_.publish({std::move(ring), 0, sequence});
 }
 
 void StreamReader::on_done(const Done& done) {

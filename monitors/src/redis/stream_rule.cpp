@@ -1,7 +1,5 @@
 #include "redis/stream_rule.hpp"
 
-#include "peal/proto/channel_name.hpp"
-
 namespace peal::monitor {
 
 Result<std::vector<StreamEntry>> entries_of(const redis::Reply& reply) {
@@ -34,23 +32,13 @@ Result<StreamRule> StreamRule::compile(const StreamConfig& config) {
   StreamRule made;
   made.config_ = config;
   if (config.stream.empty()) return wrong("stream is missing");
-  if (config.channel.empty()) return wrong("channel is missing");
   if (config.from != "new" && config.from != "start") return wrong("from is neither new nor start");
-  auto channel = Template::parse(config.channel, Template::Form::text);
-  if (!channel) return wrong("channel: " + channel.error().message);
-  auto key = Template::parse(config.key, Template::Form::text);
-  if (!key) return wrong("key: " + key.error().message);
-  auto payload = Template::parse(config.payload, Template::Form::json);
-  if (!payload) return wrong("payload: " + payload.error().message);
-  if (config.reset.empty()) {
-    if (channel->needs_row())
-      return wrong("reset is missing: a fixed channel that is told of gaps");
-    made.config_.reset = config.channel;
-  }
-  if (!ChannelName::valid(made.config_.reset)) return wrong("reset is no channel");
-  made.channel_ = std::move(*channel);
-  made.key_ = std::move(*key);
-  made.payload_ = std::move(*payload);
+  auto rings = RingTemplate::parse({config.channel, config.key, config.payload});
+  if (!rings) return wrong(rings.error().message);
+  auto reset = rings->reset_channel(config.reset, config.stream);
+  if (!reset) return wrong(reset.error().message);
+  made.rings_ = std::move(*rings);
+  made.config_.reset = std::move(*reset);
   return made;
 }
 
@@ -66,26 +54,17 @@ Result<Ring> StreamRule::ring(const StreamEntry& entry, JsonReader& reader) cons
     append_json_text(column.json, value);
     columns.push_back(std::move(column));
   }
-  Ring made;
-  made.payload = Row(columns).json();
   columns.push_back({"$id", '"' + entry.id + '"'});
   change.new_row.emplace(std::move(columns));
   const Scope scope{change, &*change.new_row, Event::insert};
-  auto channel = channel_.fill(scope, reader);
-  if (!channel) return channel.error();
-  if (!ChannelName::valid(*channel)) {
-    return fail(ErrorCode::channel_name_invalid,
-                "the channel is no name: 1 to 255 bytes without control characters");
-  }
-  auto key = key_.fill(scope, reader);
-  if (!key) return key.error();
-  made.channel = std::move(*channel);
-  made.key = std::move(*key);
-  if (!payload_.empty()) {
-    auto payload = payload_.fill(scope, reader);
-    if (!payload) return payload.error();
-    made.payload = std::move(*payload);
-  }
+  auto made = rings_.place(scope, reader);
+  if (!made) return made;
+  auto payload = rings_.said(scope, reader, [&] {
+    const auto& all = scope.row->columns();
+    return Row({all.begin(), all.end() - 1}).json();
+  });
+  if (!payload) return payload.error();
+  made->payload = std::move(*payload);
   return made;
 }
 

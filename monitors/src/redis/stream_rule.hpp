@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "peal/monitor/rules.hpp"
+#include "peal/monitor/ring.hpp"
 #include "peal/redis/reply.hpp"
 #include "redis/redis_config.hpp"
 
@@ -33,7 +33,7 @@ class StreamRule {
 
  private:
   StreamConfig config_;
-  Template channel_, key_, payload_;
+  RingTemplate rings_;
 };
 
 }  // namespace peal::monitor

@@ -17,16 +17,13 @@
 #include <vector>
 
 #include "peal/bus/bus_port.hpp"
+#include "peal/monitor/ring.hpp"
 
 namespace peal::monitor {
 
-struct Outgoing {
+/// A ring on its way; `anew` counts on a channel with a log.
+struct Outgoing : Ring {
   std::uint64_t ticket = 0;  ///< the owner's; told again in on_done
-  std::string channel;
-  std::string key;
-  std::string payload;  ///< JSON
-  bool deletion = false;
-  bool anew = false;  ///< begin a new epoch, on a channel with a log
   Sequence sequence;
 };
 
@@ -50,7 +47,7 @@ class Publisher final : public bus::BusSink {
  public:
   using Time = std::chrono::steady_clock::time_point;
   struct Counts {
-    std::uint64_t published = 0, duplicates = 0, retries = 0, impossible = 0;
+    std::uint64_t published = 0, duplicates = 0, retries = 0;
   };
 
   Publisher(std::string source, std::size_t under_way_bytes_max, PublisherOut& out);

@@ -13,7 +13,7 @@
 
 #include "peal/monitor/change.hpp"
 #include "peal/monitor/filter.hpp"
-#include "peal/monitor/template.hpp"
+#include "peal/monitor/ring.hpp"
 
 namespace peal::monitor {
 
@@ -28,15 +28,6 @@ struct RuleConfig {
 
 /// Of one change, so that what is published of it can be counted within its sequence.
 inline constexpr std::size_t kRulesMax = 2000;
-
-/// A publication that is due.
-struct Ring {
-  std::string channel;
-  std::string key;
-  std::string payload;    ///< JSON
-  bool deletion = false;  ///< the key has gone
-  bool anew = false;      ///< nothing that was there before is any more: begin a new epoch
-};
 
 class Rules {
  public:
@@ -55,7 +46,7 @@ class Rules {
  private:
   struct Rule {
     std::string table;
-    Template channel, key, payload;
+    RingTemplate rings;
     Filter filter;
     std::uint8_t on = 0;  ///< bits by Change::What
   };
@@ -66,8 +57,7 @@ class Rules {
   };
   struct Side {
     const Row* row;
-    std::string channel;
-    std::string key;
+    Ring place;  ///< nothing is said yet
   };
 
   static Result<Rule> compile_rule(const RuleConfig& config);
