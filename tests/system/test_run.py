@@ -119,11 +119,29 @@ def test_each_printed_line_works_when_pasted_and_the_load_comes_by_itself(run):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_all_that_was_started(run, number):
-    demo = run("--port", str(free_port()))
+@pytest.mark.parametrize("flags", [[], ["--with-postgres"]])
+def test_a_signal_stops_all_that_was_started(run, number, flags):
+    demo = run("--port", str(free_port()), *flags)
     assert len(demo.members()) >= 3
+    databases = re.findall(r"host=(\S+)", demo.output())
     demo.stop(number)
     until(lambda: demo.members() == [], "everything that tools/run started has ended")
+    assert not any(pathlib.Path(folder).exists() for folder in databases), "its database is gone too"
+
+
+def test_rows_of_its_own_postgres_ring_on_every_gateway(run):
+    demo = run("--with-postgres", "--cluster", "--port", str(free_port()))
+    urls = demo.urls()
+    assert len(urls) == 3
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(url.replace("http", "ws") + "ws")) for url in urls]
+        for client in clients:
+            subscribe(client, "demo:table:orders:open")
+        done = subprocess.run(["bash", "-e"], input=demo.printed_lines(), text=True, capture_output=True,
+                              timeout=PATIENCE_S)
+        assert done.returncode == 0, done.stderr
+        for client in clients:
+            until(lambda: '"A bell"' in client.recv(timeout=PATIENCE_S), "the row rings")
 
 
 def test_a_cluster_is_a_broker_and_three_gateways_that_hear_each_other(run):

@@ -1,4 +1,5 @@
-# What tools/run starts: a gateway (or a broker and three), fed with this machine's load.
+# What tools/run starts: a gateway (or a broker and three, or with Postgres a broker and one), fed
+# with this machine's load.
 
 peal=$bin_dir/peal
 gateways=() # names, in the order of starting
@@ -8,7 +9,7 @@ choose_socket_dir() {
   socket_dir=$run_dir
   if [ ${#run_dir} -gt 80 ]; then
     socket_dir=$(mktemp -d "${TMPDIR:-/tmp}/peal-run.XXXXXX")
-    trap 'stop_all; rm -rf "$socket_dir"' EXIT
+    temp_dirs+=("$socket_dir")
   fi
 }
 
@@ -18,8 +19,8 @@ start_demo() {
   rm -f "$run_dir"/*.ready "$run_dir"/*.log "$run_dir"/*.toml
   choose_socket_dir
   [ "$lan" = no ] || host=0.0.0.0
-  if [ "$cluster" = yes ]; then
-    count=3
+  [ "$cluster" = no ] || count=3
+  if [ "$cluster" = yes ] || [ "$with_postgres" = yes ]; then
     start_broker
     bus="driver = \"zmq\"
 connect = [\"$bus_endpoint\"]"
@@ -27,6 +28,10 @@ connect = [\"$bus_endpoint\"]"
   for ((index = 1; index <= count; index++)); do
     start_gateway "gateway-$index" $((port + (index - 1) * 10)) "$host" "$bus"
   done
+  if [ "$with_postgres" = yes ]; then
+    start_postgres
+    start_monitor
+  fi
   start_load
 }
 
@@ -45,6 +50,7 @@ ready_file = "$run_dir/broker.ready"
 listen = "$bus_endpoint"
 
 $(list_rule)
+$([ "$with_postgres" = no ] || table_rule)
 END
   step "start broker" start_and_await broker "$bin_dir/peal-broker" ||
     die "The broker did not start; its log is $run_dir/broker.log:" "$(tail -n 20 "$run_dir/broker.log")"
@@ -106,6 +112,8 @@ $(list_rule)
 subscribe = "anyone"
 publish = "anyone"
 
+$([ "$with_postgres" = no ] || { table_rule; echo 'subscribe = "anyone"'; })
+
 [[channels]]
 pattern = "demo:*"
 subscribe = "anyone"
@@ -160,8 +168,8 @@ lan_address() {
   { command -v ip >/dev/null && ip -4 route get 192.0.2.1 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p'; } ||
     hostname -I 2>/dev/null | cut -d' ' -f1
 }
-python_with_zmq() {
-  python3 -c 'import zmq' 2>/dev/null && echo python3 || echo /usr/bin/python3
+python_with() { # MODULE
+  python3 -c "import $1" 2>/dev/null && echo python3 || echo /usr/bin/python3
 }
 
 say_how_to_use() {
@@ -174,14 +182,16 @@ say_how_to_use() {
     [ -n "$address" ] && note "  ${bold}$(url_of "$first" | sed "s/127.0.0.1/$address/")${plain}  from a phone in the same network"
   fi
   note "A to-do list that works offline: ${bold}$(url_of "$first")todo.html${plain}"
+  [ "$with_postgres" = no ] || say_postgres
   printf '%s\n' "" "From another terminal, each line works when pasted:" "" \
     "$peal publish --control $(control_of "$first") demo:room 'Hello from the command line'" "" \
     "curl -d '\"Hello from curl\"' $(url_of "$first")channels/demo:room" "" \
-    "$(python_with_zmq) -c '
+    "$(python_with zmq) -c '
 import zmq
 with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
-    socket.connect(\"$(ingest_of "$first")\"); socket.send_multipart([b\"demo:room\", b\"\\\"Hello from Python\\\"\"])'" "" \
-    "${dim}Logs: $run_dir/*.log. Ctrl-C stops it.${plain}"
+    socket.connect(\"$(ingest_of "$first")\"); socket.send_multipart([b\"demo:room\", b\"\\\"Hello from Python\\\"\"])'"
+  [ "$with_postgres" = no ] || say_psql
+  printf '%s\n' "" "${dim}Logs: $run_dir/*.log. Ctrl-C stops it.${plain}"
 }
 
 # Until Ctrl-C; a process that ends by itself ends it all, and is named.

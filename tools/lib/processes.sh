@@ -1,6 +1,7 @@
 # Starting processes and stopping exactly those, by their ids.
 
-started=() # "pid name", in the order of starting
+started=()   # "pid name", in the order of starting
+temp_dirs=() # go when all has ended
 
 # start NAME COMMAND... : in the background, output to build/run/NAME.log.
 start() {
@@ -28,12 +29,15 @@ pause() {
   read -r -t "$1" -u "$pause_fd" _ || true
 }
 
-# Last started, first stopped. TERM lets them drain; whoever takes 5 s is killed.
+# Last started, first stopped. TERM lets them drain (Postgres, which would wait for all of its
+# clients, knows INT for that); whoever takes 5 s is killed.
 stop_all() {
-  local i entry deadline pids=()
+  local i entry deadline number pids=()
   for ((i = ${#started[@]} - 1; i >= 0; i--)); do
     entry=${started[i]%% *}
-    kill -TERM "$entry" 2>/dev/null && pids+=("$entry")
+    number=TERM
+    [ "${started[i]#* }" != postgres ] || number=INT
+    kill -"$number" "$entry" 2>/dev/null && pids+=("$entry")
   done
   started=()
   deadline=$(($(now_ms) + 5000))
@@ -42,6 +46,7 @@ stop_all() {
     ! alive "$entry" || kill -KILL "$entry" 2>/dev/null || true
     wait "$entry" 2>/dev/null || true
   done
+  rm -rf ${temp_dirs[@]+"${temp_dirs[@]}"}
 }
 
 port_is_busy() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
