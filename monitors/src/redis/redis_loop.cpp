@@ -4,6 +4,9 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
+#include "redis/list_reader.hpp"
+#include "redis/stream_reader.hpp"
+
 namespace peal::monitor {
 namespace {
 
@@ -28,10 +31,11 @@ RedisLoop::RedisLoop(const RedisMonitorConfig& config, const runtime::Logger& lo
       probes_(probes),
       probe_handle_(probes.add(probe_)),
       timer_(context_) {
-  for (const StreamConfig& stream : config.streams) {
-    readers_.push_back(std::make_unique<StreamReader>(
-        context_, config_, *StreamRule::compile(stream), logger_, probe_));
-  }
+  const ReaderParts parts{context_, config_, logger_, probe_};
+  for (const StreamConfig& stream : config.streams)
+    readers_.push_back(std::make_unique<StreamReader>(parts, *StreamRule::compile(stream)));
+  for (const ListConfig& list : config.lists)
+    readers_.push_back(std::make_unique<ListReader>(parts, *ListRule::compile(list)));
 }
 
 RedisLoop::~RedisLoop() {
@@ -108,8 +112,8 @@ void RedisLoop::tell() {
   const auto all = [this](auto question) {
     return std::ranges::all_of(readers_, [&](const auto& reader) { return question(*reader); });
   };
-  const bool linked = all([](const StreamReader& reader) { return reader.linked(); });
-  const bool connected = all([](const StreamReader& reader) { return reader.connected(); });
+  const bool linked = all([](const RedisReader& reader) { return reader.linked(); });
+  const bool connected = all([](const RedisReader& reader) { return reader.connected(); });
   const bool active =
       std::ranges::any_of(readers_, [](const auto& reader) { return reader->active(); });
   Publisher::Counts counts;

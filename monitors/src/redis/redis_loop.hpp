@@ -1,5 +1,5 @@
 #pragma once
-// The thread of a Redis monitor: a reader for each stream, and their ports of the bus, in one
+// The thread of a Redis monitor: a reader for each source, and their ports of the bus, in one
 // io_context. Everything belongs to it, but for what the process asks.
 
 #include <atomic>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "process/app.hpp"
-#include "redis/stream_reader.hpp"
+#include "redis/redis_reader.hpp"
 
 namespace peal::monitor {
 
@@ -43,7 +43,7 @@ class RedisLoop final : public MonitorRunner, private bus::Waker {
   std::shared_ptr<void> probe_handle_;
   boost::asio::io_context context_;
   boost::asio::steady_timer timer_;
-  std::vector<std::unique_ptr<StreamReader>> readers_;
+  std::vector<std::unique_ptr<RedisReader>> readers_;
   std::unique_ptr<bus::Bus> bus_;
   std::thread thread_;
   std::chrono::steady_clock::time_point end_by_{};  ///< once stopping

@@ -33,18 +33,14 @@ Result<StreamRule> StreamRule::compile(const StreamConfig& config) {
   made.config_ = config;
   if (config.stream.empty()) return wrong("stream is missing");
   if (config.from != "new" && config.from != "start") return wrong("from is neither new nor start");
-  auto rings = RingTemplate::parse({config.channel, config.key, config.payload});
-  if (!rings) return wrong(rings.error().message);
-  auto reset = rings->reset_channel(config.reset, config.stream);
-  if (!reset) return wrong(reset.error().message);
-  made.rings_ = std::move(*rings);
-  made.config_.reset = std::move(*reset);
+  auto rule = MessageRule::compile_with_gaps(
+      {config.stream, config.channel, config.key, config.payload}, config.reset);
+  if (!rule) return wrong(rule.error().message);
+  made.rule_ = std::move(*rule);
   return made;
 }
 
 Result<Ring> StreamRule::ring(const StreamEntry& entry, JsonReader& reader) const {
-  Change change;
-  change.table = config_.stream;
   std::vector<Column> columns;
   for (const auto& [name, value] : entry.fields) {
     Column column;
@@ -54,28 +50,13 @@ Result<Ring> StreamRule::ring(const StreamEntry& entry, JsonReader& reader) cons
     append_json_text(column.json, value);
     columns.push_back(std::move(column));
   }
+  std::string payload = Row(columns).json();
   columns.push_back({"$id", '"' + entry.id + '"'});
-  change.new_row.emplace(std::move(columns));
-  const Scope scope{change, &*change.new_row, Event::insert};
-  auto made = rings_.place(scope, reader);
-  if (!made) return made;
-  auto payload = rings_.said(scope, reader, [&] {
-    const auto& all = scope.row->columns();
-    return Row({all.begin(), all.end() - 1}).json();
-  });
-  if (!payload) return payload.error();
-  made->payload = std::move(*payload);
-  return made;
+  return rule_.ring(std::move(columns), std::move(payload), reader);
 }
 
 Ring StreamRule::reset(std::string_view why) const {
-  Ring made;
-  made.channel = config_.reset;
-  made.payload = "{\"event\":\"reset\",\"stream\":";
-  append_json_text(made.payload, config_.stream);
-  append_json_text(made.payload += ",\"reason\":", why);
-  made.payload += '}';
-  return made;
+  return rule_.reset("stream", why);
 }
 
 }  // namespace peal::monitor

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "peal/monitor/ring.hpp"
+#include "mapping/message_rule.hpp"
 #include "peal/redis/reply.hpp"
 #include "redis/redis_config.hpp"
 
@@ -33,7 +33,7 @@ class StreamRule {
 
  private:
   StreamConfig config_;
-  RingTemplate rings_;
+  MessageRule rule_;
 };
 
 }  // namespace peal::monitor

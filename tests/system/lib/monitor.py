@@ -46,12 +46,15 @@ class Monitor(Process):
 
 
 class RedisMonitor(Process):
+    """`redis` is a server of the test's own, or the flags by which it is reached."""
+
     def __init__(self, cluster, name: str, redis, broker, config: str, flags: list[str] | None = None):
         folder = cluster.folder
         path = folder / f"{name}.toml"
         path.write_text(config)
+        reached = redis if isinstance(redis, list) else ["--redis-addresses", f"unix:{redis.socket}"]
         super().__init__("peal-monitor-redis", name, folder, [
-            "--config", str(path), "--redis-addresses", f"unix:{redis.socket}", "--bus-connect", broker.ready["listen"],
+            "--config", str(path), *reached, "--bus-connect", broker.ready["listen"],
             "--internal-listen", "127.0.0.1:0", "--control", f"ipc://{folder}/{name}.control", "--ingest", "off",
             *(flags or [])])
         cluster.processes.append(self)

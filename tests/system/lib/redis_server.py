@@ -44,6 +44,10 @@ class RedisServer:
         asked = subprocess.run(["redis-cli", "-s", str(self.socket), *args], capture_output=True, text=True)
         return asked.stdout.strip()
 
+    def feed(self, commands: str) -> None:
+        """Several commands, as redis-cli reads them, over one connection."""
+        subprocess.run(["redis-cli", "-s", str(self.socket)], input=commands, text=True, check=True, capture_output=True)
+
     @property
     def flags(self) -> list[str]:
         """Of a gateway that is to meet others here."""
