@@ -3,6 +3,7 @@
 import json
 import random
 import subprocess
+import time
 
 import pytest
 
@@ -165,6 +166,13 @@ def test_install_is_repeatable_and_removable(cluster, orders):
     install(orders.dsn, "--table", "public.other")
     status = json.loads(peal("monitor", "postgres", "status", "--dsn", orders.dsn, "--json").stdout)
     assert status["tables"] == "public.orders, public.other" and status["waiting"] == 1
+    orders.ask("update peal.meta set version = 1")  # as an older Peal left it
+    old = Monitor(cluster, "monitor-1", orders.dsn, "tcp://127.0.0.1:1", RULES).launch()
+    until(lambda: old.popen.poll() is not None, "it gives up")
+    assert "renews an older one" in old.log()
+    install(orders.dsn)
+    status = json.loads(peal("monitor", "postgres", "status", "--dsn", orders.dsn, "--json").stdout)
+    assert status["version"] == 2 and status["waiting"] == 1
     refused = peal("monitor", "postgres", "uninstall", "--dsn", orders.dsn)
     assert refused.returncode == 1 and "1 changes wait" in refused.stderr
     assert peal("monitor", "postgres", "uninstall", "--dsn", orders.dsn, "--force").returncode == 0
@@ -201,6 +209,26 @@ def test_a_long_transaction_holds_nobody_up_and_breaks_no_order(cluster, orders)
         between.say("rollback;")
     assert "not_found" in peal("history", "other", "--control", broker.ready["control"]).stderr or \
         log_of(broker, "other") == []
+
+
+def test_who_wrote_without_waking_anybody_is_not_slept_over(cluster, orders):
+    """While a monitor is awake or away nobody says NOTIFY; what such a transaction did must not wait for the next one's."""
+    broker = keeping_broker(cluster)
+    with Psql(orders) as first, Psql(orders) as second:
+        for number, writer in enumerate((first, second)):
+            writer.say(f"begin; select peal.publish('n', '{number}');")
+        Monitor(cluster, "monitor-1", orders.dsn, broker, RULES).start()
+        held = "select count(*) from pg_locks where locktype = 'advisory' and classid = 7305509 and objid = 2"
+        until(lambda: orders.ask(held) == "1", "it wants to be woken")
+        began = time.monotonic()
+        for number, writer in enumerate((second, first)):
+            writer.say("commit;")
+            until(lambda: len(messages_of(broker, "n")) == number + 1, "it is found")
+        assert time.monotonic() - began < 10, "not only by the look that comes every ten seconds"
+        assert messages_of(broker, "n") == [1, 0]
+        for number in range(2, 50):  # asleep and awake in turns
+            orders.ask(f"select peal.publish('n', '{number}')")
+        until(lambda: messages_of(broker, "n")[2:] == list(range(2, 50)), "all of it rings")
 
 
 def test_a_standby_takes_over(cluster, orders):

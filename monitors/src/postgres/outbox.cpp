@@ -76,6 +76,24 @@ Result<OutboxBatch> Outbox::take(std::optional<std::uint64_t> done,
   return batch;
 }
 
+Result<bool> Outbox::ask_to_be_woken() {
+  auto answer = connection_.ask("select pg_try_advisory_lock(7305509, 2)");
+  if (!answer) return answer.error();
+  return answer->is_true(0, 0);
+}
+
+Result<bool> Outbox::others_have_ended() {
+  auto answer =
+      connection_.ask("select pg_try_advisory_lock(7305509, 1) and pg_advisory_unlock(7305509, 1)");
+  if (!answer) return answer.error();
+  return answer->is_true(0, 0);
+}
+
+Result<void> Outbox::stay_awake() {
+  auto answer = connection_.ask("select pg_advisory_unlock(7305509, 2)");
+  return answer ? Result<void>() : Result<void>(answer.error());
+}
+
 Result<OutboxBatch> Outbox::peek(std::size_t changes_max) {
   auto answer = connection_.ask("select * from peal.peek($1)", {Cell(std::to_string(changes_max))});
   if (!answer) return answer.error();

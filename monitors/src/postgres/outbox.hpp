@@ -52,6 +52,11 @@ class Outbox {
   Result<OutboxBatch> take(std::optional<std::uint64_t> done,
                            const std::map<std::string, std::string>& refused,
                            std::size_t changes_max, std::size_t bytes_max);
+  /// From now on, until `stay_awake`, whoever writes says NOTIFY; false: ask again in a moment.
+  Result<bool> ask_to_be_woken();
+  /// Whether all who wrote without saying it have ended, so that the next take sees what they did.
+  Result<bool> others_have_ended();
+  Result<void> stay_awake();
   Result<OutboxBatch> peek(std::size_t changes_max);
   Result<OutboxLag> lag(std::size_t most);
 

@@ -31,7 +31,7 @@ create table if not exists peal.rejected (
 );
 
 insert into peal.meta (version, install)
-  values (1, left(replace(gen_random_uuid()::text, '-', ''), 12)) on conflict do nothing;
+  values (2, left(replace(gen_random_uuid()::text, '-', ''), 12)) on conflict (only_row) do update set version = 2;
 
 create or replace function peal.publish(channel text, payload jsonb, key text default null,
                                         deletion boolean default false) returns void
@@ -63,10 +63,15 @@ begin
   return null;
 end $body$;
 
+-- NOTIFY makes commits wait for each other, so it is said only to a monitor that asked to be woken: that one
+-- holds lock 2. Who wrote without it holds lock 1 until the commit can be seen, so that it is waited for.
 create or replace function peal.wake() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
 begin
-  perform pg_notify('peal_outbox', '');
+  perform pg_advisory_xact_lock_shared(7305509, 1);
+  if not (pg_try_advisory_lock_shared(7305509, 2) and pg_advisory_unlock_shared(7305509, 2)) then
+    perform pg_notify('peal_outbox', '');
+  end if;
   return null;
 end $body$;
 

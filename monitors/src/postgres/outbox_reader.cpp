@@ -7,11 +7,15 @@
 namespace peal::monitor {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
 /// NOTIFY wakes it; this is for one that got lost with a connection of somebody else's.
 constexpr seconds kSleepMax{10};
+/// How soon it looks for what those did who wrote without waking it; twice as late each time.
+constexpr milliseconds kLookMin{1};
+constexpr milliseconds kLookMax{250};
 constexpr seconds kMeasureEvery{5};
 constexpr seconds kSayEvery{60};
 constexpr std::size_t kLagCountMax = 1'000'000;
@@ -52,16 +56,23 @@ Result<void> OutboxReader::pump(Connection& connection) {
 
 Result<void> OutboxReader::pump(Connection& connection, Outbox& outbox) {
   std::optional<std::uint64_t> done;
+  wakeable_ = alone_ = false;
   while (!waiter_.stopping()) {
     auto batch = outbox.take(done, refused_, config_.batch_changes_max, config_.batch_bytes_max);
     if (!batch) return batch.error();
     refused_.clear();
+    const bool busy = done && !batch->rows.empty();
     done.reset();
     if (auto measured = measure(outbox); !measured) return measured;
     if (batch->rows.empty()) {
-      if (auto slept = sleep(connection); !slept) return slept;
+      if (auto rested = rest(connection, outbox); !rested) return rested;
       continue;
     }
+    if (busy && wakeable_) {
+      if (auto awake = outbox.stay_awake(); !awake) return awake;
+      wakeable_ = alone_ = false;
+    }
+    look_again_ = milliseconds(0);
     probe_.took(batch->rows.size());
     if (auto delivered = deliver(outbox, *batch); !delivered) return delivered;
     if (publisher_->pending() != 0) return {};  // the end came first; the batch is taken again
@@ -121,9 +132,26 @@ void OutboxReader::on_done(const Done& done) {
                 {{"id", ids_[done.ticket]}, {"reason", done.error->message}});
 }
 
-/// Listening began before the first take, so nothing that is committed meanwhile is slept over.
-Result<void> OutboxReader::sleep(Connection& connection) {
-  const auto until = Clock::now() + kSleepMax;
+/// Nothing waits: until there may be something. It is slept for long only after a take that began
+/// when all who write said so, which is why nothing that is committed meanwhile is slept over.
+Result<void> OutboxReader::rest(Connection& connection, Outbox& outbox) {
+  if (alone_) return sleep(connection, Clock::now() + kSleepMax);
+  if (!wakeable_) {
+    const auto asked = outbox.ask_to_be_woken();
+    if (!asked) return asked.error();
+    wakeable_ = *asked;
+  } else {
+    look_again_ = std::clamp(look_again_ * 2, kLookMin, kLookMax);
+    if (auto slept = sleep(connection, Clock::now() + look_again_); !slept) return slept;
+  }
+  if (!wakeable_) return sleep(connection, Clock::now() + kLookMin);
+  const auto alone = outbox.others_have_ended();
+  if (!alone) return alone.error();
+  alone_ = *alone;
+  return {};
+}
+
+Result<void> OutboxReader::sleep(Connection& connection, Publisher::Time until) {
   while (!waiter_.stopping() && Clock::now() < until) {
     const auto came = connection.notified();
     if (!came) return came.error();

@@ -1,7 +1,9 @@
 #pragma once
 // From the outbox to the bus: takes a batch, publishes all of it, ends it, takes the next. Bounded:
-// one batch is in memory, and while the bus takes none the database keeps what waits.
-//   active: claim -> take <-> publish, or sleep until NOTIFY
+// one batch is in memory, and while the bus takes none the database keeps what waits. While it has
+// work it isn't woken; it asks to be before it sleeps, and looks now and then until all who wrote
+// without knowing have ended.
+//   active: claim -> take <-> publish, or ask to be woken -> look -> sleep until NOTIFY
 
 #include <map>
 #include <optional>
@@ -28,7 +30,8 @@ class OutboxReader final : public SourceReader {
   Result<void> deliver(Outbox& outbox, OutboxBatch& batch);
   void publish(const OutboxBatch& batch);
   void wait_batch(Outbox& outbox);
-  Result<void> sleep(Connection& connection);
+  Result<void> rest(Connection& connection, Outbox& outbox);
+  Result<void> sleep(Connection& connection, Publisher::Time until);
   Result<void> measure(Outbox& outbox);
 
   Rules rules_;
@@ -36,6 +39,9 @@ class OutboxReader final : public SourceReader {
   std::map<std::string, std::string> refused_;  ///< ids of the batch's rows that can't be published
   std::vector<std::string> ids_;                ///< of the batch's rows, by ticket
   std::optional<std::uint64_t> met_;
+  bool wakeable_ = false;  ///< whoever writes says NOTIFY
+  bool alone_ = false;     ///< nobody is left who wrote without saying it
+  std::chrono::milliseconds look_again_{0};
   Publisher::Time measured_{};
   Publisher::Time warned_{};
 };

@@ -6,7 +6,7 @@
 namespace peal::monitor {
 
 /// What `peal.meta` says of an outbox that this script made.
-inline constexpr int kOutboxVersion = 1;
+inline constexpr int kOutboxVersion = 2;
 
 std::string_view outbox_sql();
 
