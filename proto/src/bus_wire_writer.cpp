@@ -118,16 +118,10 @@ Writer::~Writer() = default;
 Writer::Writer(Writer&&) noexcept = default;
 Writer& Writer::operator=(Writer&&) noexcept = default;
 
-void Writer::watch(bus::Alias alias, std::string_view channel) {
-  impl_->begin(Operation::watch);
+void Writer::watch(bus::Alias alias, std::string_view channel, const std::optional<Epoch>& seen) {
+  impl_->begin(seen ? Operation::rewatch : Operation::watch);
   impl_->add_alias(alias);
-  impl_->add_name(channel);
-}
-
-void Writer::rewatch(bus::Alias alias, std::string_view channel, const Epoch& seen) {
-  impl_->begin(Operation::rewatch);
-  impl_->add_alias(alias);
-  add_dense(*impl_->frame.mutable_epoch(), impl_->epochs++, number_of(seen));
+  if (seen) add_dense(*impl_->frame.mutable_epoch(), impl_->epochs++, number_of(*seen));
   impl_->add_name(channel);
 }
 

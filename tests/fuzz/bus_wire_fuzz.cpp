@@ -26,9 +26,8 @@ class Rewriter final : public wire::OperationSink {
   void on_watch(bus::Alias alias, std::string_view channel,
                 const std::optional<Epoch>& seen) override {
     note("w", alias.index, alias.generation, channel);
-    if (!seen) return writer.watch(alias, channel);
-    note(" s", 0, 0, seen->view());
-    writer.rewatch(alias, channel, *seen);
+    if (seen) note(" s", 0, 0, seen->view());
+    writer.watch(alias, channel, seen);
   }
   void on_unwatch(bus::Alias alias) override {
     note("u", alias.index, alias.generation, {});
@@ -190,10 +189,7 @@ wire::Message example(Random& random, wire::Direction direction) {
           w.presence(who);
           break;
         case 0:
-          if (random.one_in(2))
-            w.watch(alias(), channel);
-          else
-            w.rewatch(alias(), channel, kEpoch);
+          w.watch(alias(), channel, random.one_in(2) ? std::optional(kEpoch) : std::nullopt);
           break;
         case 1:
           w.unwatch(alias());

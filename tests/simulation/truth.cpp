@@ -53,7 +53,7 @@ class Witness final : public broker::LogStore, private broker::LogStoreSink {
     open(channel);
     if (!mistakes_.outruns_none) store_->outrun(channel, seen, now);
   }
-  void end_epochs(const WhichEpochs& which, broker::TimePoint now) override {
+  void end_epochs(const WhichChannels& which, broker::TimePoint now) override {
     if (!mistakes_.ends_none) store_->end_epochs(which, now);
   }
   void tick(broker::TimePoint now) override { store_->tick(now); }

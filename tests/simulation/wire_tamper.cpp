@@ -15,11 +15,7 @@ class Tamper::Copy final : public wire::OperationSink {
 
   void on_watch(bus::Alias alias, std::string_view channel,
                 const std::optional<Epoch>& seen) override {
-    if (seen) {
-      out_.rewatch(alias, channel, *seen);
-    } else {
-      out_.watch(alias, channel);
-    }
+    out_.watch(alias, channel, seen);
     if (tamper_.late_unwatches_.erase(alias.index) != 0) out_.unwatch(alias);
   }
   void on_unwatch(bus::Alias alias) override {

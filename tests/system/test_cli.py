@@ -429,6 +429,9 @@ def test_brokers_and_who_serves_what(cluster, running):
     where = peal("cluster", "where", "news", "--json", "--control", a.ready["control"]).lines()[0]
     assert sorted(rank["broker"] for rank in where["ranks"]) == ["a", "b"]
     assert where["server"] == where["ranks"][0]["broker"]
+    other = a if where["server"] == "b" else b
+    asked = peal("presence", "news", "--control", other.ready["control"])
+    assert (asked.code, "not_owner" in asked.err) == (REFUSED, True), asked
     assert "<- asked for it now" in peal("cluster", "where", "news", "--control", b.ready["control"]).out
     listener = running("subscribe", "news", "--bus", ",".join(members))
     until(lambda: sum(line["subscribers"] for broker in (a, b) for line in

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <random>
 
+#include "peal/proto/bus_refusals.hpp"
 #include "peal/proto/channel_name.hpp"
 
 namespace peal::bus {
@@ -14,14 +15,6 @@ broker::EpochSource random_epochs() {
   std::random_device device;
   std::seed_seq seed{device(), device(), device(), device()};
   return [engine = std::mt19937_64(seed)]() mutable { return engine(); };
-}
-
-Published answer(RequestId id, Published::Status status, Error error) {
-  Published outcome;
-  outcome.id = id;
-  outcome.status = status;
-  outcome.error = std::move(error);
-  return outcome;
 }
 
 }  // namespace
@@ -152,8 +145,8 @@ bool EmbeddedPort::turn() {
   }
   core_.turn(now);
   for (const RequestId id : overloaded_) {
-    due_.published(answer(id, Published::Status::refused,
-                          fail(ErrorCode::overloaded, "the channel's shard lags behind")));
+    due_.published(
+        refused_publish(id, fail(ErrorCode::overloaded, "the channel's shard lags behind")));
   }
   overloaded_.clear();
   if (shared_.shards > 1) post_open();
@@ -247,9 +240,7 @@ void EmbeddedPort::finish() {
   due_.reset();
   std::vector<Published> outcomes;
   const auto unknown = [&](RequestId id) {
-    outcomes.push_back(
-        answer(id, Published::Status::unknown,
-               fail(ErrorCode::publish_outcome_unknown, "the bus was stopped meanwhile")));
+    outcomes.push_back(unknown_publish(id, "the bus was stopped meanwhile"));
   };
   for (const RequestId id : overloaded_)
     unknown(id);

@@ -39,6 +39,10 @@ class Ranks {
     }
     return best;
   }
+  /// The very first. There is one at least.
+  std::size_t owner(std::uint64_t channel) const {
+    return *first(channel, [](std::size_t) { return true; });
+  }
   /// All of them, the first first.
   std::vector<std::size_t> order(std::uint64_t channel) const {
     std::vector<std::size_t> all(seeds_.size());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bus/zmq_session.hpp"
+#include "peal/proto/bus_refusals.hpp"
 
 namespace peal::bus {
 
@@ -45,8 +46,9 @@ void ZmqPort::publish(const PublishRequest& request) {
   }
   overloaded_.add();
   if (request.id == 0) return;
-  refused_.push_back(refused_publish(request.id, Published::Status::refused, ErrorCode::overloaded,
-                                     "the queue to the broker is full (limits.link_credit_bytes)"));
+  refused_.push_back(refused_publish(
+      request.id,
+      fail(ErrorCode::overloaded, "the queue to the broker is full (limits.link_credit_bytes)")));
 }
 
 void ZmqPort::read(const ReadRequest& request) {
@@ -116,9 +118,7 @@ void ZmqPort::finish() {
   std::vector<Published> outcomes;
   for (const auto& message : messages_) {
     message->commands.each_publish_id([&](RequestId id) {
-      outcomes.push_back(refused_publish(id, Published::Status::unknown,
-                                         ErrorCode::publish_outcome_unknown,
-                                         "the bus was stopped meanwhile"));
+      outcomes.push_back(unknown_publish(id, "the bus was stopped meanwhile"));
     });
     message->commands.reset();
   }

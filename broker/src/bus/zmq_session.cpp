@@ -13,28 +13,6 @@ constexpr std::size_t kOperationBytes = 32;
 
 }  // namespace
 
-Published refused_publish(RequestId id, Published::Status status, ErrorCode code, std::string why) {
-  Published outcome;
-  outcome.id = id;
-  outcome.status = status;
-  outcome.error = fail(code, std::move(why));
-  return outcome;
-}
-
-Page failed_page(RequestId id, Error why) {
-  Page page;
-  page.id = id;
-  page.error = std::move(why);
-  return page;
-}
-
-PresenceAnswer failed_presence(RequestId id, Error why) {
-  PresenceAnswer answer;
-  answer.id = id;
-  answer.error = std::move(why);
-  return answer;
-}
-
 ZmqSession::ZmqSession(SessionOwner& owner, wire::Hello me, LinkOptions options,
                        std::uint32_t ports, std::size_t batch_bytes_max, LinkTime now,
                        const Standing& standing)
@@ -68,12 +46,9 @@ void ZmqSession::on_turn(LinkTime now) {
 
 void ZmqSession::watch(std::uint32_t port, Alias alias, std::string_view channel,
                        const std::optional<Epoch>& seen) {
-  wire::Writer& writer = sender_.write(LinkClass::control, channel.size() + kOperationBytes);
-  if (seen && link_.version() >= wire::kVersionMembers) {
-    writer.rewatch(to_wire(port, alias), channel, *seen);
-  } else {
-    writer.watch(to_wire(port, alias), channel);
-  }
+  sender_.write(LinkClass::control, channel.size() + kOperationBytes)
+      .watch(to_wire(port, alias), channel,
+             link_.version() >= wire::kVersionMembers ? seen : std::nullopt);
 }
 
 void ZmqSession::unwatch(std::uint32_t port, Alias alias) {
@@ -85,10 +60,11 @@ void ZmqSession::publish(std::uint32_t port, const PublishRequest& request) {
   const std::uint64_t most = std::min(link_.me().message_bytes_max, link_.peer().message_bytes_max);
   if (bytes_of(request.publication) > most) {
     if (request.id == 0) return;
-    return owner_.results(port).published(refused_publish(
-        request.id, Published::Status::refused, ErrorCode::message_too_large,
-        "the message, with its key, type and source, is larger than limits.message_bytes_max (" +
-            std::to_string(most) + ')'));
+    return owner_.results(port).published(
+        refused_publish(request.id, fail(ErrorCode::message_too_large,
+                                         "the message, with its key, type and source, is larger "
+                                         "than limits.message_bytes_max (" +
+                                             std::to_string(most) + ')')));
   }
   PublishRequest numbered = request;
   wire::Writer& writer =
@@ -156,11 +132,10 @@ void ZmqSession::close(LinkTime now) {
     } else if (asked.what == Asked::What::presence) {
       results.presence(failed_presence(asked.id, fail(ErrorCode::broker_unavailable, why.message)));
     } else if (number <= sender_.marker_sent()) {
-      results.published(refused_publish(asked.id, Published::Status::unknown,
-                                        ErrorCode::publish_outcome_unknown, why.message));
+      results.published(unknown_publish(asked.id, why.message));
     } else {
-      results.published(refused_publish(asked.id, Published::Status::refused,
-                                        ErrorCode::broker_unavailable, why.message));
+      results.published(
+          refused_publish(asked.id, fail(ErrorCode::broker_unavailable, why.message)));
     }
   });
 }

@@ -13,6 +13,7 @@
 #include "bus/unanswered.hpp"
 #include "bus/zmq_queries.hpp"
 #include "peal/bus/peer_link.hpp"
+#include "peal/proto/bus_refusals.hpp"
 
 namespace peal::bus {
 
@@ -73,17 +74,10 @@ class ZmqSession final : private wire::OperationSink {
   std::uint32_t port_of(Alias alias) const { return alias.index % ports_; }
   Alias from_wire(Alias alias) const { return {alias.index / ports_, alias.generation}; }
 
-  void on_watch(Alias, std::string_view, const std::optional<Epoch>&) override {}
-  void on_unwatch(Alias) override {}
-  void on_publish(const PublishRequest&) override {}
-  void on_read(const ReadRequest&) override {}
   void on_delivery(const Delivery& delivery) override;
   void on_head(const HeadNotice& notice) override;
   void on_published(const Published& outcome) override;
   void on_page(const Page& page) override;
-  void on_enter(Alias, const Member&) override {}
-  void on_leave(Alias, std::string_view) override {}
-  void on_presence(const PresenceRequest&) override {}
   void on_presence_answer(const PresenceAnswer& answer) override;
   void on_presence_event(const PresenceEvent& event) override;
   void on_cluster_query(RequestId id, const ClusterQuery& query) override;
@@ -97,10 +91,5 @@ class ZmqSession final : private wire::OperationSink {
   const std::uint32_t ports_;
   const std::shared_ptr<ZmqSession*> handle_ = std::make_shared<ZmqSession*>(this);
 };
-
-/// An answer for a publish, read or question that never reached a broker.
-Published refused_publish(RequestId id, Published::Status status, ErrorCode code, std::string why);
-Page failed_page(RequestId id, Error why);
-PresenceAnswer failed_presence(RequestId id, Error why);
 
 }  // namespace peal::bus

@@ -225,11 +225,7 @@ bool ZmqThread::on_head(ZmqDial& dial, std::uint32_t port, const HeadNotice& not
 void ZmqThread::nobody_takes(std::uint32_t port, Alias alias, ZmqWatches::Watch& watch, Error why) {
   watch.told = 0;
   if (!watch.answered && ++watch.refused > kRefusedMax) {
-    HeadNotice notice;
-    notice.alias = alias;
-    notice.answer = true;
-    notice.error = std::move(why);
-    results(port).head(notice);
+    results(port).head(refused_watch(alias, std::move(why)));
     return watches_.remove(watch);
   }
   retry_due_ = true;
@@ -242,13 +238,8 @@ struct ZmqThread::Visitor {
   bool old;  ///< it has waited for credit long enough
 
   void watch(Alias alias, std::string_view channel) {
-    if (channel.size() > kChannelNameBytesMax) {
-      HeadNotice notice;
-      notice.alias = alias;
-      notice.answer = true;
-      notice.error = ChannelName::parse(channel).error();
-      return self.results(port).head(notice);
-    }
+    if (channel.size() > kChannelNameBytesMax)
+      return self.results(port).head(refused_watch(alias, ChannelName::parse(channel).error()));
     if (ZmqWatches::Watch* const before = self.watches_.find(port, alias)) unwatch(*before, alias);
     ZmqWatches::Watch& watch = self.watches_.add(port, alias, channel);
     // Without credit the walk comes to it.
@@ -268,10 +259,9 @@ struct ZmqThread::Visitor {
     self.probe_.publish_refused();
     if (request.id == 0) return;
     self.results(port).published(
-        late ? refused_publish(request.id, Published::Status::refused, ErrorCode::overloaded,
-                               "the broker takes no more for now")
-             : refused_publish(request.id, Published::Status::refused,
-                               ErrorCode::broker_unavailable, self.trouble()));
+        late ? refused_publish(request.id,
+                               fail(ErrorCode::overloaded, "the broker takes no more for now"))
+             : refused_publish(request.id, fail(ErrorCode::broker_unavailable, self.trouble())));
   }
   void read(const ReadRequest& request) {
     if (ZmqDial* const dial = self.serving(request.channel))
@@ -410,10 +400,7 @@ void ZmqThread::finish(LinkTime now) {
   }
   for (CommandMessage* message : backlog_) {
     message->commands.each_publish_id([&](RequestId id) {
-      results(message->port)
-          .published(refused_publish(id, Published::Status::unknown,
-                                     ErrorCode::publish_outcome_unknown,
-                                     "the bus was stopped meanwhile"));
+      results(message->port).published(unknown_publish(id, "the bus was stopped meanwhile"));
     });
     message->commands.reset();
     ports_[message->port]->give_back(message);

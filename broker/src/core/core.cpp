@@ -10,6 +10,7 @@
 #include "core/core_probe.hpp"
 #include "core/interest_table.hpp"
 #include "core/tail_checks.hpp"
+#include "peal/proto/bus_refusals.hpp"
 #include "peal/proto/channel_name.hpp"
 
 namespace peal::broker {
@@ -110,29 +111,17 @@ struct Core::Impl final : LogStoreSink {
 
 void Core::Impl::refuse_watch(PeerId peer, bus::Alias alias, Error error) {
   probe.refused(error.code);
-  bus::HeadNotice notice;
-  notice.alias = alias;
-  notice.answer = true;
-  notice.error = std::move(error);
-  out.head(peer, notice);
+  out.head(peer, bus::refused_watch(alias, std::move(error)));
 }
 
 void Core::Impl::refuse_publish(PeerId peer, bus::RequestId id, Error error) {
   probe.refused(error.code);
-  if (id == 0) return;
-  bus::Published outcome;
-  outcome.id = id;
-  outcome.status = bus::Published::Status::refused;
-  outcome.error = std::move(error);
-  out.published(peer, outcome);
+  if (id != 0) out.published(peer, bus::refused_publish(id, std::move(error)));
 }
 
 void Core::Impl::refuse_read(PeerId peer, bus::RequestId id, Error error) {
   probe.refused(error.code);
-  bus::Page page;
-  page.id = id;
-  page.error = std::move(error);
-  out.page(peer, page);
+  out.page(peer, bus::failed_page(id, std::move(error)));
 }
 
 void Core::Impl::watch(PeerId peer, bus::Alias alias, std::string_view name, TimePoint now,
@@ -405,7 +394,7 @@ bool Core::expire(TimePoint now) {
   return impl_->presence.expire(now);
 }
 
-void Core::end_epochs(const LogStore::WhichEpochs& which, TimePoint now) {
+void Core::end_epochs(const LogStore::WhichChannels& which, TimePoint now) {
   impl_->store->end_epochs(which, now);
 }
 

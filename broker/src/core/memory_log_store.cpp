@@ -119,10 +119,10 @@ void MemoryLogStore::outrun(std::string_view channel, const Epoch& seen, TimePoi
   begin_anew(entry, epochs_.above(seen), now);
 }
 
-void MemoryLogStore::end_epochs(const WhichEpochs& which, TimePoint now) {
+void MemoryLogStore::end_epochs(const WhichChannels& which, TimePoint now) {
   std::vector<Entries::iterator> ended;
   for (const auto& [name, entry] : by_name_) {
-    if (which(name, entry->log.epoch())) ended.push_back(entry);
+    if (which(name)) ended.push_back(entry);
   }
   for (const auto entry : ended)
     give_up(entry, now);

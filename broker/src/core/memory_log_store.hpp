@@ -28,7 +28,7 @@ class MemoryLogStore final : public LogStore {
   void read(PeerId peer, const bus::ReadRequest& request, TimePoint now) override;
   void tick(TimePoint now) override;
   void outrun(std::string_view channel, const Epoch& seen, TimePoint now) override;
-  void end_epochs(const WhichEpochs& which, TimePoint now) override;
+  void end_epochs(const WhichChannels& which, TimePoint now) override;
   void each(const std::function<void(std::string_view, const Head&)>& visit) const override;
   LogStoreStats stats() const override;
 

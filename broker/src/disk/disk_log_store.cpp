@@ -1,5 +1,7 @@
 #include "disk/disk_log_store.hpp"
 
+#include "peal/proto/bus_refusals.hpp"
+
 namespace peal::broker {
 namespace {
 
@@ -46,11 +48,7 @@ void DiskLogStore::changed(Entry& entry) {
 }
 
 void DiskLogStore::refuse(PeerId peer, bus::RequestId id, Error why) {
-  bus::Published outcome;
-  outcome.id = id;
-  outcome.status = bus::Published::Status::refused;
-  outcome.error = std::move(why);
-  answer(peer, outcome);
+  answer(peer, bus::refused_publish(id, std::move(why)));
 }
 
 void DiskLogStore::answer(PeerId peer, const bus::Published& outcome) {
@@ -154,10 +152,7 @@ void DiskLogStore::judge_read(PeerId peer, const bus::ReadRequest& request, Time
   const auto found = find(entry, now);
   if (!found) {
     forget_if_idle(entry);
-    bus::Page page;
-    page.id = request.id;
-    page.error = found.error();
-    return sink_.on_page(peer, page);
+    return sink_.on_page(peer, bus::failed_page(request.id, found.error()));
   }
   if (*found == Found::later) {
     Asked asked{.what = Asked::What::read, .channel = entry.name, .peer = peer};
@@ -267,11 +262,7 @@ void DiskLogStore::stop() {
   }
   for (const Due& due : dues_under_way_) {
     if (due.what != Due::What::append) continue;
-    bus::Published outcome;
-    outcome.id = due.outcome.id;
-    outcome.status = bus::Published::Status::unknown;
-    outcome.error = fail(ErrorCode::publish_outcome_unknown, "the store was closed meanwhile");
-    answer(due.peer, outcome);
+    answer(due.peer, bus::unknown_publish(due.outcome.id, "the store was closed meanwhile"));
   }
   dues_under_way_.clear();
 }

@@ -3,6 +3,8 @@
 
 #include "disk/disk_log_store.hpp"
 
+#include "peal/proto/bus_refusals.hpp"
+
 namespace peal::broker {
 
 using Committed = disk::Committed;
@@ -144,16 +146,9 @@ void DiskLogStore::tell_failure(std::vector<Due>& dues, Committed result) {
     } else if (due.peer == kNobody) {
       continue;
     } else if (due.what == Due::What::read) {
-      bus::Page page;
-      page.id = due.request.id;
-      page.error = trouble;
-      sink_.on_page(due.peer, page);
+      sink_.on_page(due.peer, bus::failed_page(due.request.id, trouble));
     } else if (unknown) {
-      bus::Published outcome;
-      outcome.id = due.outcome.id;
-      outcome.status = bus::Published::Status::unknown;
-      outcome.error = fail(ErrorCode::publish_outcome_unknown, trouble.message);
-      answer(due.peer, outcome);
+      answer(due.peer, bus::unknown_publish(due.outcome.id, trouble.message));
     } else {
       refuse(due.peer, due.outcome.id, trouble);
     }

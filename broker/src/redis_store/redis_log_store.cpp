@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "peal/proto/bus_refusals.hpp"
+
 namespace peal::broker {
 namespace {
 
@@ -88,12 +90,7 @@ void RedisLogStore::mark(Entry& entry) {
 }
 
 void RedisLogStore::refuse(PeerId peer, bus::RequestId id, Error why) {
-  if (peer == kNobody) return;
-  bus::Published outcome;
-  outcome.id = id;
-  outcome.status = bus::Published::Status::refused;
-  outcome.error = std::move(why);
-  sink_.on_outcome(peer, outcome);
+  if (peer != kNobody) sink_.on_outcome(peer, bus::refused_publish(id, std::move(why)));
 }
 
 void RedisLogStore::watch(LogId log, std::string_view channel, TimePoint now) {
@@ -357,11 +354,7 @@ void RedisLogStore::stop() {
   calls_.clear();
   for (const Call::Asker& asker : unanswered) {
     if (asker.peer == kNobody) continue;
-    bus::Published outcome;
-    outcome.id = asker.id;
-    outcome.status = bus::Published::Status::unknown;
-    outcome.error = fail(ErrorCode::publish_outcome_unknown, "the store was closed meanwhile");
-    sink_.on_outcome(asker.peer, outcome);
+    sink_.on_outcome(asker.peer, bus::unknown_publish(asker.id, "the store was closed meanwhile"));
   }
 }
 

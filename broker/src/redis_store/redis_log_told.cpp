@@ -4,6 +4,8 @@
 
 #include "redis_store/redis_log_store.hpp"
 
+#include "peal/proto/bus_refusals.hpp"
+
 namespace peal::broker {
 namespace {
 
@@ -175,10 +177,7 @@ void RedisLogStore::on_read(Call& call, Answer& answer) {
     due.page = std::make_unique<redis::Reply>(std::move(answer.reply));
     entry.dues.push_back(std::move(due));
   } else if (asker.peer != kNobody) {
-    bus::Page page;
-    page.id = asker.id;
-    page.error = unavailable(answer);
-    sink_.on_page(asker.peer, page);
+    sink_.on_page(asker.peer, bus::failed_page(asker.id, unavailable(answer)));
   }
 }
 

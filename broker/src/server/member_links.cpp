@@ -107,9 +107,9 @@ void MemberLinks::publish(std::size_t member, const bus::PublishRequest& request
   const auto& dial = dials_[member];
   if (!dial || !dial->takes_commands()) {
     if (!done) return;
-    return done(bus::refused_publish(0, bus::Published::Status::refused,
-                                     ErrorCode::broker_unavailable,
-                                     "the broker that serves this channel can't be reached"));
+    return done(
+        bus::refused_publish(0, fail(ErrorCode::broker_unavailable,
+                                     "the broker that serves this channel can't be reached")));
   }
   bus::PublishRequest numbered = request;
   numbered.id = 0;

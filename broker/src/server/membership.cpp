@@ -60,8 +60,10 @@ Membership::Changes Membership::turn(TimePoint now) {
   }
   const bool ready = comes_ && others_stopped(now);
   changes.served = std::exchange(ready_, ready) != ready;
+  some_away_ = false;
   for (std::size_t i = 0; i < seen_.size(); ++i) {
     if (i == self_) continue;
+    some_away_ = some_away_ || !seen_[i].ready;
     const bool before = std::exchange(seen_[i].was_ready, seen_[i].ready);
     if (before && !seen_[i].ready) changes.gone.push_back(i);
     if (!before && seen_[i].ready) changes.back.push_back(i);
@@ -100,15 +102,15 @@ std::optional<Error> Membership::why_not(std::string_view channel) const {
     return fail(ErrorCode::not_owner,
                 "the broker " + config_.members[*server] + " serves this channel");
   }
-  const std::size_t owner = *ranks_.first(stable_hash(channel), [](std::size_t) { return true; });
-  return fail(ErrorCode::broker_unavailable, "the log of this channel is at the broker " +
-                                                 config_.members[owner] +
-                                                 ", which can't be reached");
+  return fail(ErrorCode::broker_unavailable,
+              "the log of this channel is at the broker " +
+                  config_.members[ranks_.owner(stable_hash(channel))] + ", which can't be reached");
 }
 
 bool Membership::stands_in(std::string_view channel) const {
-  if (alone() || config_.store != StoreKind::memory) return false;
-  return *ranks_.first(stable_hash(channel), [](std::size_t) { return true; }) != self_;
+  // While all serve nobody stands in for another: most of the time there is nothing to look up.
+  if (!some_away_ || config_.store != StoreKind::memory) return false;
+  return ranks_.owner(stable_hash(channel)) != self_;
 }
 
 bool Membership::comes_first(std::size_t member, std::string_view channel) const {

@@ -116,6 +116,7 @@ class Membership {
   bool comes_ = false;
   TimePoint comes_since_{};
   bool ready_ = false;
+  bool some_away_ = false;  ///< another one does not serve
 };
 
 }  // namespace peal::broker

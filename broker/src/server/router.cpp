@@ -12,15 +12,6 @@ constexpr std::chrono::seconds kTick{1};
 constexpr std::size_t kReadsWaitingMax = 1000;
 constexpr std::chrono::seconds kComplainEvery{10};
 constexpr std::size_t kComplaintsMax = 100;
-constexpr std::size_t kPageBytesMax = 64 * 1024;
-
-bus::Published refused(bus::RequestId id, Error why) {
-  bus::Published outcome;
-  outcome.id = id;
-  outcome.status = bus::Published::Status::refused;
-  outcome.error = std::move(why);
-  return outcome;
-}
 
 }  // namespace
 
@@ -47,7 +38,7 @@ void Router::begin_turn(bus::LinkTime now) {
   } else if (!members_.alone() && stood_still > config_.link.dead_after) {
     // Others may have served its channels meanwhile.
     members_.begin_again(now);
-    core_.end_epochs([](std::string_view, const Epoch&) { return true; }, now);
+    core_.end_epochs([](std::string_view) { return true; }, now);
   }
   for (const auto& [key, link] : links_)
     link->link().on_turn(now);
@@ -232,64 +223,6 @@ PeerId Router::new_peer() {
   return static_cast<PeerId>(peers_.size() - 1);
 }
 
-void Router::publish(bus::PublishRequest request, LocalOutcome done) {
-  if (auto wrong = check(request)) {
-    if (done) done(refused(0, std::move(*wrong)));
-    return;
-  }
-  request.id = 0;
-  if (done) {
-    request.id = next_local_++;
-    local_.emplace(request.id, std::move(done));
-  }
-  if (auto why = why_not(request.channel)) return publish_elsewhere(request, std::move(*why));
-  core_.publish(kLocalPeer, request, now_);
-  note(request.channel);
-}
-
-/// Another broker serves the channel, or nobody.
-void Router::publish_elsewhere(const bus::PublishRequest& request, Error why) {
-  const auto server = members_.server_of(request.channel);
-  if (!server || *server == members_.self() || config_.others == nullptr) {
-    if (request.id != 0) published(kLocalPeer, refused(request.id, std::move(why)));
-    return;
-  }
-  LocalOutcome done;
-  if (request.id != 0) {
-    done = [this, id = request.id](const bus::Published& outcome) {
-      bus::Published mine = outcome;
-      mine.id = id;
-      published(kLocalPeer, mine);
-    };
-  }
-  config_.others->publish(*server, request, std::move(done));
-}
-
-void Router::read(bus::ReadRequest request, LocalPage done) {
-  request.id = next_local_++;
-  request.bytes = std::min(request.bytes, kPageBytesMax);
-  local_reads_.emplace(request.id, std::move(done));
-  if (auto why = why_not(request.channel)) {
-    bus::Page refusal;
-    refusal.id = request.id;
-    refusal.error = std::move(*why);
-    return page(kLocalPeer, refusal);
-  }
-  core_.read(kLocalPeer, request, now_);
-}
-
-void Router::look(bus::PresenceRequest request, LocalPresence done) {
-  request.id = next_local_++;
-  local_presence_.emplace(request.id, std::move(done));
-  core_.presence(kLocalPeer, request);
-}
-
-void Router::ask(const bus::ClusterQuery& query, bus::ClusterDone done) {
-  const bus::RequestId id = next_local_++;
-  local_queries_.emplace(id, std::move(done));
-  queries_.ask(kLocalPeer, id, query, now_);
-}
-
 void Router::close(const Error& why) {
   core_.stop();
   for (const auto& [key, link] : links_) {
@@ -320,13 +253,8 @@ std::optional<Error> Router::check(const bus::PublishRequest& request) {
 
 void Router::on_watch(bus::Alias alias, std::string_view channel,
                       const std::optional<Epoch>& seen) {
-  if (auto why = why_not(channel)) {
-    bus::HeadNotice notice;
-    notice.alias = alias;
-    notice.answer = true;
-    notice.error = std::move(*why);
-    return current_->head(notice);
-  }
+  if (auto why = why_not(channel))
+    return current_->head(bus::refused_watch(alias, std::move(*why)));
   core_.watch(current_->peer(), alias, channel, now_, seen);
   note(channel);
 }
@@ -337,11 +265,11 @@ void Router::on_unwatch(bus::Alias alias) {
 
 void Router::on_publish(const bus::PublishRequest& request) {
   if (auto wrong = check(request)) {
-    if (request.id != 0) current_->published(refused(request.id, std::move(*wrong)));
+    if (request.id != 0) current_->published(bus::refused_publish(request.id, std::move(*wrong)));
     return;
   }
   if (auto why = why_not(request.channel)) {
-    if (request.id != 0) current_->published(refused(request.id, std::move(*why)));
+    if (request.id != 0) current_->published(bus::refused_publish(request.id, std::move(*why)));
     return;
   }
   core_.publish(current_->peer(), request, now_);
@@ -349,12 +277,8 @@ void Router::on_publish(const bus::PublishRequest& request) {
 }
 
 void Router::on_read(const bus::ReadRequest& request) {
-  if (auto why = why_not(request.channel)) {
-    bus::Page refusal;
-    refusal.id = request.id;
-    refusal.error = std::move(*why);
-    return current_->page(refusal);
-  }
+  if (auto why = why_not(request.channel))
+    return current_->page(bus::failed_page(request.id, std::move(*why)));
   bus::ReadRequest bounded = request;
   bounded.bytes = std::min(bounded.bytes, kPageBytesMax);
   if (current_->reads.empty() && current_->link().has_credit(LinkClass::history)) {
@@ -364,10 +288,8 @@ void Router::on_read(const bus::ReadRequest& request) {
     current_->reads.push_back({bounded, std::string(request.channel)});
     return;
   }
-  bus::Page page;
-  page.id = request.id;
-  page.error = fail(ErrorCode::overloaded, "too many reads wait on this link");
-  current_->page(page);
+  current_->page(bus::failed_page(request.id,
+                                  fail(ErrorCode::overloaded, "too many reads wait on this link")));
 }
 
 void Router::on_enter(bus::Alias alias, const bus::Member& member) {
@@ -385,12 +307,8 @@ void Router::on_leave(bus::Alias alias, std::string_view session) {
 }
 
 void Router::on_presence(const bus::PresenceRequest& request) {
-  if (auto why = why_not(request.channel)) {
-    bus::PresenceAnswer refusal;
-    refusal.id = request.id;
-    refusal.error = std::move(*why);
-    return current_->presence(refusal);
-  }
+  if (auto why = why_not(request.channel))
+    return current_->presence(bus::failed_presence(request.id, std::move(*why)));
   core_.presence(current_->peer(), request);
 }
 
@@ -404,15 +322,6 @@ void Router::on_cluster_answer(bus::RequestId id, const bus::ClusterAnswer& answ
 
 void Router::ask(PeerId gateway, bus::RequestId id, const bus::ClusterQuery& query) {
   if (BrokerLink* const link = at(gateway)) link->cluster_query(id, query);
-}
-
-void Router::answered(PeerId asker, bus::RequestId id, const bus::ClusterAnswer& answer) {
-  if (BrokerLink* const link = at(asker)) return link->cluster_answer(id, answer);
-  const auto found = local_queries_.find(id);
-  if (asker != kLocalPeer || found == local_queries_.end()) return;
-  const bus::ClusterDone done = std::move(found->second);
-  local_queries_.erase(found);
-  done(answer);
 }
 
 void Router::deliver(std::span<const Target> targets, const Epoch& epoch,
@@ -439,54 +348,8 @@ void Router::head(PeerId peer, const bus::HeadNotice& notice) {
   if (BrokerLink* const link = at(peer)) link->head(notice);
 }
 
-void Router::published(PeerId peer, const bus::Published& outcome) {
-  if (BrokerLink* const link = at(peer)) return link->published(outcome);
-  if (peer != kLocalPeer) return;
-  const auto found = local_.find(outcome.id);
-  if (found == local_.end()) return;
-  const LocalOutcome done = std::move(found->second);
-  local_.erase(found);
-  done(outcome);
-}
-
-void Router::page(PeerId peer, const bus::Page& page) {
-  if (BrokerLink* const link = at(peer)) return link->page(page);
-  if (peer != kLocalPeer) return;
-  const auto found = local_reads_.find(page.id);
-  if (found == local_reads_.end()) return;
-  const LocalPage done = std::move(found->second);
-  local_reads_.erase(found);
-  done(page);
-}
-
-void Router::presence(PeerId peer, const bus::PresenceAnswer& answer) {
-  if (BrokerLink* const link = at(peer)) return link->presence(answer);
-  if (peer != kLocalPeer) return;
-  const auto found = local_presence_.find(answer.id);
-  if (found == local_presence_.end()) return;
-  const LocalPresence done = std::move(found->second);
-  local_presence_.erase(found);
-  done(answer);
-}
-
 void Router::presence_event(PeerId peer, const bus::PresenceEvent& event) {
   if (BrokerLink* const link = at(peer)) link->presence_event(event);
-}
-
-void Router::occupancy(Occupancy what, std::string_view channel) {
-  std::string json = occupancy_json(what, channel);
-  occupancy_.push_back(members_.alone() ? std::move(json)
-                                        : occupancy_of(std::move(json), config_.hello.node));
-}
-
-// Not from within the core.
-void Router::publish_occupancy() {
-  for (const std::string& json : std::exchange(occupancy_, {})) {
-    bus::PublishRequest request;
-    request.channel = kOccupancyChannel;
-    request.publication.payload = json;
-    publish(request, {});
-  }
 }
 
 }  // namespace peal::broker

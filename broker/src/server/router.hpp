@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "peal/broker/core.hpp"
+#include "peal/proto/bus_refusals.hpp"
 #include "peal/proto/bus_wire.hpp"
 #include "peal/proto/json.hpp"
 #include "peal/runtime/logger.hpp"
@@ -88,6 +89,8 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   void each_link(const std::function<void(const LinkInfo&)>& each) const;
 
  private:
+  /// Of a page, whatever was asked for.
+  static constexpr std::size_t kPageBytesMax = 64 * 1024;
   using Links = std::unordered_map<LinkKey, std::unique_ptr<BrokerLink>>;
 
   void carry_out(BrokerLink& link);
@@ -128,15 +131,9 @@ class Router final : private CoreOut, private QueriesOut, private wire::Operatio
   void on_unwatch(bus::Alias alias) override;
   void on_publish(const bus::PublishRequest& request) override;
   void on_read(const bus::ReadRequest& request) override;
-  void on_delivery(const bus::Delivery&) override {}
-  void on_head(const bus::HeadNotice&) override {}
-  void on_published(const bus::Published&) override {}
-  void on_page(const bus::Page&) override {}
   void on_enter(bus::Alias alias, const bus::Member& member) override;
   void on_leave(bus::Alias alias, std::string_view session) override;
   void on_presence(const bus::PresenceRequest& request) override;
-  void on_presence_answer(const bus::PresenceAnswer&) override {}
-  void on_presence_event(const bus::PresenceEvent&) override {}
   void on_cluster_query(bus::RequestId id, const bus::ClusterQuery& query) override;
   void on_cluster_answer(bus::RequestId id, const bus::ClusterAnswer& answer) override;
 

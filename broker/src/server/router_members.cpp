@@ -91,10 +91,8 @@ void Router::on_changes(const Membership::Changes& changes) {
     const std::string& name = members_.members()[member];
     logger_.warn("another broker is gone", {{"broker", name}});
     // What is here of its channels is from the last time that this one stood in.
-    const auto its = [&](std::string_view channel, const Epoch&) {
-      return members_.comes_first(member, channel);
-    };
-    core_.end_epochs(its, now_);
+    core_.end_epochs(
+        [&](std::string_view channel) { return members_.comes_first(member, channel); }, now_);
     occupancy_.push_back(occupancy_of(occupancy_json(Occupancy::reset, {}), name));
   }
 }
@@ -105,10 +103,8 @@ void Router::hear_stood_in(std::size_t member, const Epoch& mark) {
   auto& heard = heard_stood_in_[member];
   if (heard && mark <= *heard) return;
   heard = mark;
-  const auto overtaken = [&](std::string_view channel, const Epoch&) {
-    return !members_.comes_first(member, channel);
-  };
-  core_.end_epochs(overtaken, now_);
+  core_.end_epochs([&](std::string_view channel) { return !members_.comes_first(member, channel); },
+                   now_);
 }
 
 /// This broker has served the channel.

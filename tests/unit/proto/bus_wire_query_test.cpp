@@ -27,19 +27,6 @@ class Heard final : public OperationSink {
     id = number;
     answer = heard;
   }
-  void on_watch(bus::Alias, std::string_view, const std::optional<Epoch>&) override {}
-  void on_unwatch(bus::Alias) override {}
-  void on_publish(const bus::PublishRequest&) override {}
-  void on_read(const bus::ReadRequest&) override {}
-  void on_delivery(const bus::Delivery&) override {}
-  void on_head(const bus::HeadNotice&) override {}
-  void on_published(const bus::Published&) override {}
-  void on_page(const bus::Page&) override {}
-  void on_enter(bus::Alias, const bus::Member&) override {}
-  void on_leave(bus::Alias, std::string_view) override {}
-  void on_presence(const bus::PresenceRequest&) override {}
-  void on_presence_answer(const bus::PresenceAnswer&) override {}
-  void on_presence_event(const bus::PresenceEvent&) override {}
 };
 
 bool read(Direction direction, const Message& message, Heard& heard) {

@@ -62,12 +62,6 @@ class Recorder : public OperationSink {
       out << " | " << text(item);
     out << "\n";
   }
-  // Presence has a test of its own: bus_wire_presence_test.cpp.
-  void on_enter(bus::Alias, const bus::Member&) override {}
-  void on_leave(bus::Alias, std::string_view) override {}
-  void on_presence(const bus::PresenceRequest&) override {}
-  void on_presence_answer(const bus::PresenceAnswer&) override {}
-  void on_presence_event(const bus::PresenceEvent&) override {}
 
  private:
   static std::string alias(bus::Alias a) {
@@ -335,8 +329,8 @@ TEST(BusWire, TheStampHelloAndRefusalComeBack) {
 TEST(BusWire, AWatchSaysWhichEpochWasSeen) {
   Writer w;
   w.watch({1, 1}, "room:1");
-  w.rewatch({2, 1}, "room:2", kEpoch);
-  w.rewatch({3, 2}, "room:2", *Epoch::parse("00000001"));
+  w.watch({2, 1}, "room:2", kEpoch);
+  w.watch({3, 2}, "room:2", *Epoch::parse("00000001"));
   w.watch({4, 0}, "room:2");
   EXPECT_EQ(read_back(Direction::to_broker, w.close({})),
             "watch 1.1 room:1\n"

@@ -73,8 +73,8 @@ class Core {
   /// Ends leases that are over, at a bounded cost per call (true: call again); every turn.
   bool expire(TimePoint now);
 
-  /// Ends the epochs of which `which` says so: whoever watches them is told the next.
-  void end_epochs(const LogStore::WhichEpochs& which, TimePoint now);
+  /// Ends the epochs of these channels: whoever watches them is told the next.
+  void end_epochs(const LogStore::WhichChannels& which, TimePoint now);
 
   /// A peer is gone: its interest with it, at a bounded cost per call (true: call again).
   bool drop_peer(PeerId peer);

@@ -61,9 +61,9 @@ class LogStore {
   /// Who watches this channel next has seen this epoch of it, at another broker: if that is the
   /// later one, what is here isn't the channel's past, and a new epoch above it begins.
   virtual void outrun(std::string_view /*channel*/, const Epoch& /*seen*/, TimePoint /*now*/) {}
-  /// Of which channels `which` says so, and in which epoch: it ends.
-  using WhichEpochs = std::function<bool(std::string_view channel, const Epoch& epoch)>;
-  virtual void end_epochs(const WhichEpochs& /*which*/, TimePoint /*now*/) {}
+  /// Ends the epochs of the channels of which `which` says so.
+  using WhichChannels = std::function<bool(std::string_view channel)>;
+  virtual void end_epochs(const WhichChannels& /*which*/, TimePoint /*now*/) {}
   /// Nobody wants to hear what this peer is still owed; its number may mean another one later.
   virtual void drop_peer(PeerId /*peer*/) {}
   /// What is published on channels without a log reaches other processes through the store: they

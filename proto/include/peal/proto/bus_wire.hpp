@@ -83,8 +83,8 @@ class Writer {
   Writer(Writer&&) noexcept;
   Writer& operator=(Writer&&) noexcept;
 
-  void watch(bus::Alias alias, std::string_view channel);
-  void rewatch(bus::Alias alias, std::string_view channel, const Epoch& seen);
+  /// With `seen` only on a link of kVersionMembers or later.
+  void watch(bus::Alias alias, std::string_view channel, const std::optional<Epoch>& seen = {});
   void unwatch(bus::Alias alias);
   /// `request.id` is the number; 0 asks for no answer.
   void publish(const bus::PublishRequest& request);
@@ -117,39 +117,30 @@ class Writer {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Receives what is said about presence, in order with the other operations of the message.
-class PresenceOperationSink {
+/// Receives the operations of one message in order. Views are valid during the call. Who has no say
+/// in some of them, as those of the other direction, hears nothing.
+class OperationSink {
  public:
-  virtual ~PresenceOperationSink() = default;
-  virtual void on_enter(bus::Alias alias, const bus::Member& member) = 0;
-  virtual void on_leave(bus::Alias alias, std::string_view session) = 0;
-  virtual void on_presence(const bus::PresenceRequest& request) = 0;
-  virtual void on_presence_answer(const bus::PresenceAnswer& answer) = 0;
-  virtual void on_presence_event(const bus::PresenceEvent& event) = 0;
-};
+  virtual ~OperationSink() = default;
+  /// `seen`: the epoch of the channel that the peer knows of.
+  virtual void on_watch(bus::Alias, std::string_view /*channel*/,
+                        const std::optional<Epoch>& /*seen*/) {}
+  virtual void on_unwatch(bus::Alias) {}
+  virtual void on_publish(const bus::PublishRequest&) {}
+  virtual void on_read(const bus::ReadRequest&) {}
+  virtual void on_delivery(const bus::Delivery&) {}
+  virtual void on_head(const bus::HeadNotice&) {}
+  virtual void on_published(const bus::Published&) {}
+  virtual void on_page(const bus::Page&) {}
 
-/// Receives questions to the cluster and answers to them, likewise. Who has no say in them hears
-/// nothing.
-class QueryOperationSink {
- public:
-  virtual ~QueryOperationSink() = default;
+  virtual void on_enter(bus::Alias, const bus::Member&) {}
+  virtual void on_leave(bus::Alias, std::string_view /*session*/) {}
+  virtual void on_presence(const bus::PresenceRequest&) {}
+  virtual void on_presence_answer(const bus::PresenceAnswer&) {}
+  virtual void on_presence_event(const bus::PresenceEvent&) {}
+
   virtual void on_cluster_query(bus::RequestId, const bus::ClusterQuery&) {}
   virtual void on_cluster_answer(bus::RequestId, const bus::ClusterAnswer&) {}
-};
-
-/// Receives the operations of one message in order. Views are valid during the call.
-class OperationSink : public PresenceOperationSink, public QueryOperationSink {
- public:
-  /// `seen`: the epoch of the channel that the peer knows of.
-  virtual void on_watch(bus::Alias alias, std::string_view channel,
-                        const std::optional<Epoch>& seen) = 0;
-  virtual void on_unwatch(bus::Alias alias) = 0;
-  virtual void on_publish(const bus::PublishRequest& request) = 0;
-  virtual void on_read(const bus::ReadRequest& request) = 0;
-  virtual void on_delivery(const bus::Delivery& delivery) = 0;
-  virtual void on_head(const bus::HeadNotice& notice) = 0;
-  virtual void on_published(const bus::Published& outcome) = 0;
-  virtual void on_page(const bus::Page& page) = 0;
 };
 
 /// What they weigh on a link: about their bytes.
