@@ -406,21 +406,18 @@ Result<void> Reader::read(std::string_view header, std::string_view body) {
       m.frame.Clear();
       return garbage("a Hello without readable names");
     }
-    m.hello = Hello{in.version_min(),
-                    in.version_max(),
-                    in.cluster(),
-                    in.node(),
-                    in.incarnation(),
-                    in.message_bytes_max(),
-                    in.batch_bytes_max(),
-                    in.credit_bytes(),
-                    in.credit_messages(),
-                    in.answers(),
-                    in.broker(),
-                    {in.members().begin(), in.members().end()},
-                    in.store()};
-    const bool readable = std::ranges::all_of(m.hello->members, ChannelName::valid);
-    if (!readable || (!in.store().empty() && !ChannelName::valid(in.store()))) {
+    m.hello = Hello{in.version_min(),     in.version_max(),
+                    in.cluster(),         in.node(),
+                    in.incarnation(),     in.message_bytes_max(),
+                    in.batch_bytes_max(), in.credit_bytes(),
+                    in.credit_messages(), in.answers(),
+                    in.broker(),          {in.members().begin(), in.members().end()},
+                    in.store(),           in.wanted()};
+    const auto readable = [](const std::string& name) {
+      return name.empty() || ChannelName::valid(name);
+    };
+    if (!std::ranges::all_of(m.hello->members, ChannelName::valid) || !readable(in.store()) ||
+        !readable(in.wanted())) {
       m.hello.reset();
       m.frame.Clear();
       return garbage("a Hello without readable names");

@@ -271,6 +271,7 @@ void Writer::hello(const Hello& hello) {
   for (const std::string& member : hello.members)
     out.add_members(member);
   out.set_store(hello.store);
+  out.set_wanted(hello.wanted);
 }
 
 void Writer::refusal(const Error& error) {

@@ -26,6 +26,14 @@ def all_serve(run, deadline=30):
         until(lambda: broker.get("/readyz")[0] == 200, f"{broker.name} serves", deadline, 0.05)
 
 
+def started(load, *what):
+    """The load, when all brokers serve and it flows."""
+    run = load(*what)
+    all_serve(run)
+    run.flows()
+    return run
+
+
 def nothing_lost(outcome, bars):
     bars.exactly("lost, doubled, reordered, silently behind", outcome.verdict["faults"], 0)
     bars.exactly("clients that lost their connection", outcome.clients["cuts"], 0)
@@ -33,9 +41,7 @@ def nothing_lost(outcome, bars):
 
 @pytest.mark.parametrize("topology", [MEMORY], ids=str)
 def test_one_of_three_brokers_is_killed_and_comes_back(load, bars, topology):
-    run = load(topology)
-    all_serve(run)
-    run.flows()
+    run = started(load, topology)
     run.brokers[0].kill()
     bars.at_most("every channel served again", run.served(), 5 * SLOW, " s")
     bars.exactly("gateways that are not ready", run.ready_for(1), 0)
@@ -52,9 +58,7 @@ def test_one_of_three_brokers_is_killed_and_comes_back(load, bars, topology):
 
 @pytest.mark.parametrize("topology", [REDIS], ids=str)
 def test_another_broker_over_redis_serves_when_one_is_killed_or_stopped(load, bars, topology):
-    run = load(topology)
-    all_serve(run)
-    run.flows()
+    run = started(load, topology)
     run.brokers[0].kill()
     bars.at_most("every channel served after a kill", run.served(), 5 * SLOW, " s")
     run.flows()
@@ -77,9 +81,7 @@ def test_another_broker_over_redis_serves_when_one_is_killed_or_stopped(load, ba
 @pytest.mark.full
 @pytest.mark.parametrize("topology", [MEMORY], ids=str)
 def test_one_of_three_brokers_is_stopped_and_goes_on(load, bars, topology):
-    run = load(topology)
-    all_serve(run)
-    run.flows()
+    run = started(load, topology)
     run.brokers[1].signal(signal.SIGSTOP)
     stopped = time.monotonic_ns()
     bars.at_most("every channel served again", run.served(), 10 * SLOW, " s")
@@ -95,9 +97,7 @@ def test_one_of_three_brokers_is_stopped_and_goes_on(load, bars, topology):
 
 @pytest.mark.parametrize("topology", [DISK], ids=str)
 def test_the_owner_of_logs_on_disk_is_waited_for(load, bars, topology):
-    run = load(topology)
-    all_serve(run)
-    run.flows()
+    run = started(load, topology)
     run.brokers[2].kill()
     bars.exactly("gateways that are not ready", run.ready_for(DOWN), 0)
     run.flows(0.5)  # of the other brokers' channels
@@ -115,9 +115,7 @@ def test_the_owner_of_logs_on_disk_is_waited_for(load, bars, topology):
 @pytest.mark.parametrize("topology", [MEMORY, DISK] if FULL else [MEMORY], ids=str)
 def test_a_gateway_is_cut_off_from_one_broker_only(load, bars, topology):
     """The others see that broker, so nobody takes its place: its channels wait, and nothing is reset."""
-    run = load(topology, network.best)
-    all_serve(run)
-    run.flows()
+    run = started(load, topology, network.best)
     run.network.cut("gateway-2", "broker-1")
     run.network.cut("broker-1", "gateway-2")
     gateway = run.gateways[1]
@@ -135,9 +133,7 @@ def test_a_gateway_is_cut_off_from_one_broker_only(load, bars, topology):
 @pytest.mark.parametrize("topology", [MEMORY, DISK] if FULL else [MEMORY], ids=str)
 def test_a_broker_and_a_gateway_are_cut_off_from_the_rest(load, bars, topology):
     """With logs in memory both sides serve; when they see each other again one epoch is left, and all are told."""
-    run = load(topology, network.best)
-    all_serve(run)
-    run.flows()
+    run = started(load, topology, network.best)
     apart = ["broker-1", "gateway-1"]
     for one in apart:
         for other in run.places:
@@ -164,9 +160,7 @@ def test_a_broker_and_a_gateway_are_cut_off_from_the_rest(load, bars, topology):
 @pytest.mark.full
 @pytest.mark.parametrize("topology", [MEMORY], ids=str)
 def test_brokers_do_not_see_each_other_and_gateways_see_all(load, bars, topology):
-    run = load(topology, network.best)
-    all_serve(run)
-    run.flows()
+    run = started(load, topology, network.best)
     run.network.cut("broker-1", "broker-2")
     run.network.cut("broker-2", "broker-1")
     bars.exactly("gateways that are not ready", run.ready_for(CUT), 0)
@@ -182,9 +176,7 @@ def test_brokers_do_not_see_each_other_and_gateways_see_all(load, bars, topology
 @pytest.mark.full
 @pytest.mark.parametrize("topology", [MEMORY, DISK], ids=str)
 def test_all_three_brokers_are_down(load, bars, topology):
-    run = load(topology)
-    all_serve(run)
-    run.flows()
+    run = started(load, topology)
     for broker in run.brokers:
         broker.kill()
     killed = time.monotonic_ns()
@@ -207,9 +199,7 @@ def test_all_three_brokers_are_down(load, bars, topology):
 @pytest.mark.full
 @pytest.mark.parametrize("topology", [MEMORY, DISK], ids=str)
 def test_every_broker_is_restarted_in_turn(load, bars, topology):
-    run = load(topology)
-    all_serve(run)
-    run.flows()
+    run = started(load, topology)
     for index in range(3):
         assert run.brokers[index].stop() == 0
         run.restart_broker(index)
@@ -226,9 +216,7 @@ def test_every_broker_is_restarted_in_turn(load, bars, topology):
 @pytest.mark.parametrize("topology", [MEMORY], ids=str)
 def test_lists_that_differ_are_told_to_both_and_nothing_is_served_by_them(load, bars, topology):
     """A broker comes back with another list: those that it knows serve nothing until that has been mended."""
-    run = load(topology)
-    all_serve(run)
-    run.flows()
+    run = started(load, topology)
     assert run.brokers[2].stop() == 0
     members = [flag for name, endpoint in run.endpoints.items() for flag in ("--bus-members", f"{name}={endpoint}")]
     run.start_wrong_broker(2, [*members, "--bus-members", "broker-9=tcp://127.0.0.1:9"])

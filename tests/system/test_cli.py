@@ -415,12 +415,8 @@ def test_the_bus_is_spoken_too(cluster, running):
 
 
 def test_brokers_and_who_serves_what(cluster, running):
-    members = [f"{name}=ipc://{cluster.folder}/bus-{name}" for name in "ab"]
-    flags = [flag for member in members for flag in ("--bus-members", member)] + ["--limits-broker-settle", "500ms"]
-    a, b = [cluster.broker(name, listen=f"ipc://{cluster.folder}/bus-{name}", flags=flags, start=False).launch()
-            for name in "ab"]
-    for broker in (a, b):
-        broker.wait_ready()
+    (a, b), _ = cluster.brokers(["a", "b"], flags=["--limits-broker-settle", "500ms"])
+    members = [f"{broker.name}={broker.ready['listen']}" for broker in (a, b)]
     shown = peal("cluster", "--control", a.ready["control"])
     assert shown.code == DONE and "broker a, logs in memory\n" in shown.out, shown
     until(lambda: [member["state"] for member in peal("cluster", "--json", "--control",

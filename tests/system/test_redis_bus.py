@@ -155,6 +155,38 @@ def test_gateways_that_meet_in_redis_know_who_is_there_and_ask_each_other(cluste
             assert found["missing"][0]["node"] == "gateway-0"
 
 
+def test_who_is_there_outlives_a_broker_when_brokers_meet_in_redis(cluster):
+    """By ZeroMQ to two brokers: whichever of them serves a channel, its members are in Redis."""
+    config = cluster.folder / "brokers.toml"
+    config.write_text('[[channels]]\npattern = "room:*"\npresence = "anyone"\n')
+    with RedisServer(cluster.folder) as redis:
+        brokers, bus = cluster.brokers(["a", "b"], flags=[*redis.store_flags, "--config", str(config)])
+        one, two = [cluster.gateway(f"gateway-{n}", flags=bus, config=RULES) for n in range(2)]
+        until(lambda: asked(one)["asked"] == asked(two)["asked"] == 2, "both are known")
+        rooms = [f"room:{n}" for n in range(8)]  # some of each broker
+        with Session(one) as here, Session(two) as there_:
+            theirs = there_.call("connect")["session"]
+            for room in rooms:
+                enter(here, room)
+                assert enter(there_, room)["count"] == 2
+                assert here.event()["event"] == "join"
+            assert asked(two)["sessions"] == 2
+            brokers[0].kill()
+            for room in rooms:
+                until(lambda: there(here, room) == there(there_, room) == 2, "as before")
+            with Session(two) as third:
+                for room in rooms:
+                    assert enter(third, room)["count"] == 3
+                    assert [here.event()["event"], there_.event()["event"]] == ["join", "join"]
+            assert sorted(here.event()["event"] for _ in rooms) == ["leave"] * len(rooms)
+            found = asked(one)
+            assert (found["asked"], found["answered"], found["sessions"]) == (2, 2, 2), found
+            with Control.of(one.ready["control"]) as control:
+                assert control.call("disconnect", session=theirs)["disconnected"] == 1
+            for room in rooms:
+                until(lambda: there(here, room) == 1, "it has left")
+
+
 def test_a_flushall_doesnt_lose_who_is_there(cluster):
     with RedisServer(cluster.folder) as redis:
         one, two = gateways(cluster, redis)

@@ -34,6 +34,11 @@ std::string seconds(std::chrono::milliseconds time) {
   return std::to_string(static_cast<double>(time.count()) / 1000.0).substr(0, 4) + " s";
 }
 
+/// Who is there is not the one that was to be there.
+bool misses(const wire::Hello& who, const wire::Hello& there) {
+  return !who.wanted.empty() && (who.wanted != there.node || !there.broker);
+}
+
 }  // namespace
 
 wire::Hello make_hello(std::string cluster, std::string node, std::uint64_t incarnation,
@@ -72,6 +77,12 @@ void PeerLink::greet(const wire::Hello& hello) {
   peer_ = hello;
   if (hello.cluster != me_.cluster) {
     return refuse(ErrorCode::cluster_mismatch, named(me_) + " does not link with " + named(hello));
+  }
+  for (const auto& [seeker, found] : {std::pair(&hello, &me_), std::pair(&me_, &hello)}) {
+    if (!misses(*seeker, *found)) continue;
+    return refuse(ErrorCode::members_mismatch, found->node + " is not the broker " +
+                                                   seeker->wanted + ", which " + seeker->node +
+                                                   " was told to find there");
   }
   if (hello.members != me_.members) {
     return refuse(ErrorCode::members_mismatch, me_.node + " knows " + listed(me_.members) + "; " +

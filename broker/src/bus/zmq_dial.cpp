@@ -90,7 +90,9 @@ void ZmqDial::hear_events(LinkTime now) {
     if (event->what == SocketEvent::What::connected) {
       if (session_) continue;
       SessionOwner& owner = *this;
-      session_ = std::make_unique<ZmqSession>(owner, owner_.hello(*this), LinkOptions{}, ports_,
+      wire::Hello me = owner_.hello(*this);
+      me.wanted = target_.name;
+      session_ = std::make_unique<ZmqSession>(owner, std::move(me), LinkOptions{}, ports_,
                                               limits_.batch_bytes_max, now, owner_.standing(*this));
     } else if (event->what == SocketEvent::What::disconnected) {
       // What came before the end counts: outcomes, and why the broker went.
@@ -148,10 +150,6 @@ void ZmqDial::on_verdict(const PeerLink::Verdict& verdict) {
   PeerLink& link = session_->link();
   if (verdict.linked_now) {
     const std::string& broker = link.peer().node;
-    if (!target_.name.empty() && (broker != target_.name || !link.peer().broker)) {
-      return link.end(fail(ErrorCode::members_mismatch, target_.endpoint + " is " + broker +
-                                                            ", not the broker " + target_.name));
-    }
     ++serial_;
     probe_.linked();
     logger_.info("linked with a broker", {{"broker", broker}, {"endpoint", target_.endpoint}});

@@ -115,6 +115,7 @@ Result<void> BrokerLoop::start() {
     return bound;
   endpoint_ = listener_.endpoint();
   last_turn_ms_ = milliseconds_of(std::chrono::steady_clock::now());
+  publish_readiness();
   thread_ = std::thread([this] { run(); });
   return {};
 }

@@ -194,8 +194,11 @@ void Router::end_links() {
       logger_.warn("the link with a peer is over",
                    {{"peer", peer.node}, {"code", info(why.code).name}, {"reason", why.message}});
     }
-    if (why.code == ErrorCode::members_mismatch && peer.broker && members_.find(peer.node))
+    const bool meant = peer.wanted.empty() || peer.wanted == config_.hello.node;
+    if (why.code == ErrorCode::members_mismatch && meant && peer.broker &&
+        members_.find(peer.node)) {
       members_.quarrel(why.message, now_);
+    }
     peers_[link.peer()] = nullptr;
     queries_.left(link.peer(), why.code == ErrorCode::draining, now_);
     dropping_.push_back(link.peer());

@@ -222,6 +222,16 @@ class Cluster:
     def broker(self, name: str = "broker-1", start: bool = True, **options) -> Broker:
         return self._add(Broker(name, self.folder, **options), start)
 
+    def brokers(self, names: list[str], flags: list[str] | None = None) -> tuple[list[Broker], list[str]]:
+        """Brokers that share the channels, serving, and the flags by which gateways find them."""
+        known = {name: f"ipc://{self.folder}/{name}.bus" for name in names}
+        members = [word for name, place in known.items() for word in ("--bus-members", f"{name}={place}")]
+        made = [self.broker(name, listen=place, flags=[*members, *(flags or [])], start=False).launch()
+                for name, place in known.items()]
+        for broker in made:
+            broker.wait_ready()
+        return made, ["--bus-driver", "zmq", *(word.replace("members", "connect") for word in members)]
+
     def _add(self, process, start: bool):
         self.processes.append(process)
         return process.start() if start else process

@@ -49,6 +49,11 @@ class RedisServer:
         subprocess.run(["redis-cli", "-s", str(self.socket)], input=commands, text=True, check=True, capture_output=True)
 
     @property
+    def store_flags(self) -> list[str]:
+        """Of a broker that has its logs here."""
+        return ["--store-driver", "redis", "--redis-addresses", f"unix:{self.socket}"]
+
+    @property
     def flags(self) -> list[str]:
         """Of a gateway that is to meet others here."""
         return ["--bus-driver", "redis", "--redis-addresses", f"unix:{self.socket}"]

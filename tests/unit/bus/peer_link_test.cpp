@@ -88,6 +88,28 @@ TEST_F(PeerLinkTest, RefusesAnotherClusterAndNamesBoth) {
   EXPECT_NE(broker.why()->message.find("cluster blue"), std::string::npos);
 }
 
+TEST_F(PeerLinkTest, RefusesWhoMeansAnotherBrokerAndNamesAllThree) {
+  wire::Hello seeker = hello("gateway");
+  seeker.wanted = "elsewhere";
+  wire::Hello found = hello("broker");
+  found.broker = true;
+  PeerLink one(seeker, {}, now);
+  PeerLink other(found, {}, now);
+  EXPECT_FALSE(greeting(one, now).to(other, now).linked_now);
+  EXPECT_FALSE(greeting(other, now).to(one, now).linked_now);
+  for (const PeerLink* refuser : {&one, &other}) {
+    EXPECT_TRUE(refuser->should_refuse());
+    EXPECT_EQ(refuser->why()->code, ErrorCode::members_mismatch);
+    EXPECT_EQ(refuser->why()->message,
+              "broker is not the broker elsewhere, which gateway was told to find there");
+  }
+  seeker.wanted = "broker";
+  PeerLink right(seeker, {}, now);
+  PeerLink meant(found, {}, now);
+  EXPECT_TRUE(greeting(right, now).to(meant, now).linked_now);
+  EXPECT_TRUE(greeting(meant, now).to(right, now).linked_now);
+}
+
 TEST_F(PeerLinkTest, TakesTheHighestCommonVersionAndRefusesNone) {
   wire::Hello newer = hello("gateway");
   newer.version_max = 9;

@@ -20,7 +20,7 @@ TEST(Ranks, ChannelsAreSharedEvenly) {
   for (int i = 0; i < kChannels; ++i)
     ++served[ranks.owner(channel(i))];
   for (const auto& [broker, count] : served)
-    EXPECT_NEAR(count, kChannels / 3, kChannels / 20) << broker;
+    EXPECT_NEAR(count, kChannels / 3.0, kChannels / 20.0) << broker;
   EXPECT_EQ(served.size(), 3U);
 }
 
@@ -50,7 +50,7 @@ TEST(Ranks, ABrokerMoreMovesOnlyItsOwn) {
       ++moved;
     }
   }
-  EXPECT_NEAR(moved, kChannels / 4, kChannels / 20);
+  EXPECT_NEAR(moved, kChannels / 4.0, kChannels / 20.0);
 }
 
 TEST(Ranks, NobodyMayServe) {

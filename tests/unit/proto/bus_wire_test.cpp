@@ -212,6 +212,7 @@ Message greeting() {
   hello.broker = true;
   hello.members = {"a", "b"};
   hello.store = "memory";
+  hello.wanted = "b";
   hello.message_bytes_max = 512;
   hello.batch_bytes_max = 32;
   hello.credit_bytes = 100;
@@ -318,6 +319,7 @@ TEST(BusWire, TheStampHelloAndRefusalComeBack) {
   EXPECT_EQ(reader.hello()->incarnation, 0x1122334455667788U);
   EXPECT_EQ(reader.hello()->version_max, 3U);
   EXPECT_EQ(reader.hello()->credit_messages, 10U);
+  EXPECT_EQ(reader.hello()->wanted, "b");
   EXPECT_FALSE(reader.has_operations());
   const Message no = refusal();
   ASSERT_TRUE(reader.read(no.header, no.body));

@@ -44,6 +44,7 @@ struct Hello {
   bool broker = false;
   std::vector<std::string> members{};  ///< the brokers' names, in order; none: there is one
   std::string store{};                 ///< of a broker: where its logs are
+  std::string wanted{};                ///< the broker that is meant; empty: whoever is there
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
