@@ -6,16 +6,18 @@ import pytest
 
 from kit import network
 from kit.load import CHANNELS, FULL, RATE, Topology
+from kit.redis import Single
 from lib.client import Session
 from lib.processes import slow_factor
 
-MEMORY, DISK = Topology("memory"), Topology("disk")
+MEMORY, DISK, REDIS = Topology("memory"), Topology("disk"), Topology("redis", redis=Single)
 CUT = 30 if FULL else 1
 BAD = 600 if FULL else 4
 SLOW = slow_factor()
 
 
-@pytest.mark.parametrize("topology, kind", [(MEMORY, network.best), *([(DISK, network.Wires)] if FULL else [])])
+@pytest.mark.parametrize("topology, kind", [(MEMORY, network.best), *(
+    [(DISK, network.Wires), (REDIS, network.Wires)] if FULL else [])])
 def test_gateways_are_cut_off_one_way_the_other_and_both(load, bars, topology, kind):
     run = load(topology, kind, gateways=4)
     apart = run.gateways[1:]

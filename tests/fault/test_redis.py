@@ -12,6 +12,7 @@ from lib.processes import slow_factor, until
 BROKER, ALONE = Topology("redis", 1, Single), Topology("redis", 0, Single)
 STOPPED = 60 if FULL else 6
 AWAY = 30 if FULL else 2
+CUT = 30 if FULL else 1
 SLOW = slow_factor()
 ALL = CLIENTS * EACH
 
@@ -71,6 +72,41 @@ def test_redis_is_killed_and_started_with_its_file(load, bars, topology):
     bars.at_most("delivering again to the last client", outcome.verdict["back_after_ms"] / 1000, 10 * SLOW, " s")
     bars.exactly("lost, doubled, reordered, silently behind", outcome.verdict["faults"], 0)
     bars.at_most("resets of the most told subscriber", outcome.verdict["told_max"], 1)
+
+
+def test_gateways_are_cut_off_from_redis_one_way_the_other_and_both(load, bars):
+    run = load(ALONE, gateways=4, wired_redis=True)
+    apart = run.gateways[1:]
+    run.flows()
+    run.network.cut("gateway-2", "redis")
+    run.network.cut("redis", "gateway-3")
+    run.network.cut("gateway-4", "redis")
+    run.network.cut("redis", "gateway-4")
+    bars.at_most("noticed by every gateway", run.linked(False, apart), 6 * SLOW, " s")
+    bars.exactly("not ready meanwhile, where nothing was cut", run.ready_for(CUT, run.gateways[:1]), 0)
+    run.network.heal()
+    healed = time.monotonic_ns()
+    bars.at_most("ready again everywhere", run.linked(True), 10 * SLOW, " s")
+    run.flows(2)
+    judge_nothing_lost(run.end("--restarted", healed), bars, 10)
+
+
+@pytest.mark.full
+def test_a_broker_is_cut_off_from_redis(load, bars):
+    run = load(BROKER, wired_redis=True)
+    run.flows()
+    run.network.cut("broker-1", "redis")
+    run.network.cut("redis", "broker-1")
+    broker = run.brokers[0]
+    began = time.monotonic()
+    until(lambda: broker.get("/readyz")[0] == 503, "the broker is not ready", 20, 0.02)
+    bars.at_most("noticed by the broker", time.monotonic() - began, 6 * SLOW, " s")
+    until(lambda: time.monotonic() - began > CUT, "it lasted for long enough", CUT + 10)
+    run.network.heal()
+    healed = time.monotonic_ns()
+    until(lambda: broker.get("/readyz")[0] == 200, "the broker is ready again", 20, 0.02)
+    run.flows(2)
+    judge_nothing_lost(run.end("--restarted", healed), bars, 10)
 
 
 @pytest.mark.parametrize("brokers", [0, 1] if FULL else [0])

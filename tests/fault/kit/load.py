@@ -74,11 +74,13 @@ def temporary_codes() -> set[str]:
 class Load:
     def __init__(self, cluster: Cluster, job: Job, topology: Topology, network: Spaces | Wires,
                  gateways: int = GATEWAYS, rate: int = RATE, lanes: int = 1,
-                 gateway_flags: list[str] | None = None, broker_flags: list[str] | None = None):
+                 gateway_flags: list[str] | None = None, broker_flags: list[str] | None = None,
+                 wired_redis: bool = False):
         self.cluster, self.job, self.topology, self.network = cluster, job, topology, network
         self.rate, self.lanes = rate, lanes
         self.broker_flags, self.gateway_flags = broker_flags or [], gateway_flags or []
         self.redis = topology.redis(cluster.folder) if topology.redis else None
+        self.wired_redis = wired_redis  # the one server is a place, too
         self.config = cluster.folder / "broker.toml"
         self.names = [f"gateway-{n + 1}" for n in range(gateways)]
         self.options: dict[str, dict] = {}  # by place: how processes are started there
@@ -114,12 +116,15 @@ class Load:
         """At its place; without waiting, since brokers that belong together wait for one another."""
         flags = ["--config", str(self.config), "--store-driver", self.topology.store, "--store-path",
                  str(self.cluster.folder / f"store of {name}"), "--limits-disk-free-min", "1MiB", "--insecure",
-                 *self._redis_flags(), *self.broker_flags, *(members or self._brokers(name, "--bus-members"))]
+                 *self._redis_flags(name), *self.broker_flags, *(members or self._brokers(name, "--bus-members"))]
         return self.cluster.broker(name, flags=flags, listen=self.endpoints[name], start=False,
                                    **self.options[name]).launch()
 
-    def _redis_flags(self) -> list[str]:
-        return self.redis.flags if self.redis else []
+    def _redis_flags(self, place: str) -> list[str]:
+        if not self.wired_redis:
+            return self.redis.flags if self.redis else []
+        way = self.network.way(place, "redis", f"tcp://{self.redis.server.address}")
+        return ["--redis-addresses", way.removeprefix("tcp://")]
 
     def _brokers(self, place: str, flag: str) -> list[str]:
         """The brokers as a process there is told of them. A single one has no name, and needs not know itself."""
@@ -137,7 +142,7 @@ class Load:
         if self.endpoints:
             flags += ["--bus-driver", "zmq", *self._brokers(name, "--bus-connect")]
         else:
-            flags += ["--bus-driver", "redis", *self._redis_flags()]
+            flags += ["--bus-driver", "redis", *self._redis_flags(name)]
         return self.cluster.gateway(name, flags=flags, config=RULES, listen=listen, **self.options[name])
 
     def restart_gateway(self, index: int) -> None:
