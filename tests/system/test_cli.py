@@ -415,7 +415,7 @@ def test_the_bus_is_spoken_too(cluster, running):
 
 
 def test_brokers_and_who_serves_what(cluster, running):
-    (a, b), _ = cluster.brokers(["a", "b"], flags=["--limits-broker-settle", "500ms"])
+    (a, b), bus = cluster.brokers(["a", "b"], flags=["--limits-broker-settle", "500ms"])
     members = [f"{broker.name}={broker.ready['listen']}" for broker in (a, b)]
     shown = peal("cluster", "--control", a.ready["control"])
     assert shown.code == DONE and "broker a, logs in memory\n" in shown.out, shown
@@ -439,6 +439,11 @@ def test_brokers_and_who_serves_what(cluster, running):
     alone = peal("publish", "news", "1", "--bus", members[0].partition("=")[2], "--timeout", "1s")
     assert "knows the brokers a, b" in alone.err, alone
     assert peal("cluster", "when", "--control", a.ready["control"]).code == USAGE
+    gateway = cluster.gateway(flags=bus)
+    asked = peal("cluster", "--control", gateway.ready["control"])
+    assert (asked.code, "a peal-broker" in asked.err) == (REFUSED, True), asked
+    kinds = {link["kind"] for link in peal("cluster", "--json", "--control", a.ready["control"]).lines()[0]["links"]}
+    assert kinds >= {"broker", "gateway"}, kinds
 
 
 def test_a_broker_that_is_away_refuses_a_publish_through_a_gateway(cluster):

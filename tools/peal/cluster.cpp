@@ -28,7 +28,10 @@ class Cluster final : public Verb {
     auto result = where ? ask(control_, "where", JsonBuilder().text("channel", words_[1]).str())
                         : ask(control_, "cluster", "{}");
     if (!result) {
-      return result.error();
+      Failure failure = result.error();
+      if (failure.code == "action_unknown")
+        failure.message = "only a broker can say that: give the --control of a peal-broker";
+      return failure;
     }
     if (console.json) {
       console.line(minify(*result));

@@ -83,13 +83,17 @@ void where(BrokerLoop& loop, JsonReader& reader, std::string_view payload,
   loop.post([channel, reply](Router& router) { show_where(router, channel, reply); });
 }
 
+const char* kind_of(const wire::Hello& peer) {
+  return peer.broker ? "broker" : peer.answers ? "gateway" : "client";
+}
+
 }  // namespace
 
 std::string links_json(const Router& router) {
   std::string list = "[";
   router.each_link([&](const Router::LinkInfo& link) {
     append_json_string(list += list.size() > 1 ? ",{\"node\":" : "{\"node\":", link.peer.node);
-    list += std::string(",\"kind\":\"") + (link.peer.broker ? "broker" : "peer") +
+    list += std::string(",\"kind\":\"") + kind_of(link.peer) +
             "\",\"version\":" + std::to_string(link.version) +
             ",\"live_bytes\":" + std::to_string(link.live_bytes) +
             ",\"credit_bytes\":" + std::to_string(link.credit_bytes) +
