@@ -34,6 +34,14 @@ Subscriptions::Actions Client::Impl::subscription_actions() {
             const Link* link = home(slot);
             return link != nullptr && link->listening() ? link->id() : Subscriptions::LinkId{0};
           },
+      .homes =
+          [this] {
+            std::vector<Subscriptions::LinkId> ids;
+            for (const auto& [key, link] : links) {
+              if (link->listening()) ids.push_back(link->id());
+            }
+            return ids;
+          },
       .say =
           [this](Subscriptions::LinkId id, const std::vector<std::string>& args) {
             for (const auto& [key, link] : links) {
@@ -63,6 +71,13 @@ Subscriptions::Actions Client::Impl::subscription_actions() {
             }
             probe.received(payload.size());
             owner->on_message(channel, payload);
+          },
+      .listening = [this](const Topic& topic) { topic_owner->on_listening(topic); },
+      .deaf = [this](const Topic& topic) { topic_owner->on_deaf(topic); },
+      .heard =
+          [this](const Topic& topic, std::string_view channel, std::string_view payload) {
+            probe.received(payload.size());
+            topic_owner->on_heard(topic, channel, payload);
           },
   };
 }
@@ -108,6 +123,11 @@ void Client::subscribe(std::string_view channel) {
 
 void Client::unsubscribe(std::string_view channel) {
   impl_->subscriptions.unsubscribe(channel);
+}
+
+void Client::listen(Topic topic, TopicOwner& owner) {
+  impl_->topic_owner = &owner;
+  impl_->subscriptions.listen(std::move(topic));
 }
 
 void Client::recheck() {

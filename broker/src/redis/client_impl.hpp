@@ -89,6 +89,7 @@ struct Client::Impl final : LinkOwner, std::enable_shared_from_this<Client::Impl
   Config config;
   bool cluster;
   ClientOwner* owner;
+  TopicOwner* topic_owner = nullptr;
   runtime::Logger logger;
   std::shared_ptr<TlsContext> tls{};
   ClientProbe probe{};

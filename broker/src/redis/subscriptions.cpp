@@ -1,6 +1,6 @@
 #include "redis/subscriptions.hpp"
 
-#include "peal/redis/client.hpp"
+#include <algorithm>
 
 namespace peal::redis {
 
@@ -17,6 +17,52 @@ void Subscriptions::unsubscribe(std::string_view channel) {
   const LinkId link = found->second.link;
   entries_.erase(found);
   if (link != 0) leave(std::string(channel), link);
+}
+
+void Subscriptions::listen(Topic topic) {
+  const auto [found, fresh] = topics_.try_emplace(std::move(topic));
+  if (fresh) seat(found->first, found->second);
+}
+
+/// Asks wherever it belongs and is not asked for yet, and leaves where it doesn't.
+void Subscriptions::seat(const Topic& topic, Seats& seats) {
+  std::vector<LinkId> wanted;
+  if (topic.everywhere) {
+    wanted = actions_.homes();
+  } else if (const LinkId link = actions_.home(sharded_ ? slot_of(topic.name) : 0); link != 0) {
+    wanted = {link};
+  }
+  std::vector<LinkId> leaving;
+  for (const auto& [link, seat] : seats) {
+    if (std::ranges::find(wanted, link) == wanted.end()) leaving.push_back(link);
+  }
+  for (const LinkId link : leaving) {
+    asked_[link].push_back({false, topic.name, 0, topic.pattern});
+    actions_.say(link, {topic.pattern ? "PUNSUBSCRIBE" : "UNSUBSCRIBE", topic.name});
+    unseat(topic, seats, link);
+  }
+  for (const LinkId link : wanted) {
+    const auto [found, fresh] = seats.try_emplace(link, Seat{turn_ + 1});
+    if (!fresh) continue;
+    asked_[link].push_back({true, topic.name, ++turn_, topic.pattern});
+    actions_.say(link, {topic.pattern ? "PSUBSCRIBE" : "SUBSCRIBE", topic.name});
+  }
+}
+
+void Subscriptions::unseat(const Topic& topic, Seats& seats, LinkId link) {
+  const auto found = seats.find(link);
+  if (found == seats.end()) return;
+  const bool told = found->second.confirmed;
+  seats.erase(found);
+  if (told) actions_.deaf(topic);
+}
+
+Subscriptions::Topics::value_type* Subscriptions::asked_in(LinkId link, std::uint64_t turn) {
+  for (auto& each : topics_) {
+    const auto found = each.second.find(link);
+    if (found != each.second.end() && found->second.turn == turn) return &each;
+  }
+  return nullptr;
 }
 
 bool Subscriptions::subscribed(std::string_view channel) const {
@@ -61,6 +107,8 @@ void Subscriptions::on_deaf(LinkId link) {
   for (const auto& channel : channels_that([link](const Entry& e) { return e.link == link; })) {
     lose(channel);
   }
+  for (auto& [topic, seats] : topics_)
+    unseat(topic, seats, link);
 }
 
 void Subscriptions::rehome() {
@@ -78,21 +126,23 @@ void Subscriptions::rehome() {
     const auto again = entries_.find(channel);
     if (again != entries_.end() && again->second.link == 0) ask(channel, again->second);
   }
+  for (auto& [topic, seats] : topics_)
+    seat(topic, seats);
 }
 
 Verdict Subscriptions::on_push(LinkId link, const Reply& reply, std::string_view host) {
   if (reply.is_error()) return on_error(link, reply, host);
-  if (reply.elements.size() != 3) return {.kind = Verdict::Kind::failed};
+  const bool of_pattern = reply.elements.size() == 4 && reply.elements[0].text == "pmessage";
+  if (reply.elements.size() != 3 && !of_pattern) return {.kind = Verdict::Kind::failed};
   const std::string& kind = reply.elements[0].text;
   const std::string& channel = reply.elements[1].text;
-  if (kind == "message" || kind == "smessage") {
-    const auto found = entries_.find(channel);
-    if (found != entries_.end() && found->second.confirmed && found->second.link == link) {
-      actions_.message(channel, reply.elements[2].text);
-    }
-  } else if (kind == "subscribe" || kind == "ssubscribe") {
-    on_confirmed(link, channel);
-  } else if (kind == "unsubscribe" || kind == "sunsubscribe") {
+  if (of_pattern) {
+    on_said(link, true, channel, reply.elements[2].text, reply.elements[3].text);
+  } else if (kind == "message" || kind == "smessage") {
+    on_said(link, false, channel, channel, reply.elements[2].text);
+  } else if (kind == "subscribe" || kind == "ssubscribe" || kind == "psubscribe") {
+    on_confirmed(link, channel, kind == "psubscribe");
+  } else if (kind == "unsubscribe" || kind == "sunsubscribe" || kind == "punsubscribe") {
     return on_left(link, channel);
   } else {
     return {.kind = Verdict::Kind::failed};
@@ -100,11 +150,33 @@ Verdict Subscriptions::on_push(LinkId link, const Reply& reply, std::string_view
   return {};
 }
 
-void Subscriptions::on_confirmed(LinkId link, const std::string& channel) {
+void Subscriptions::on_said(LinkId link, bool pattern, const std::string& name,
+                            const std::string& channel, const std::string& payload) {
+  for (const bool everywhere : {false, true}) {
+    const auto topic = topics_.find(Topic{name, pattern, everywhere});
+    if (topic == topics_.end()) continue;
+    const auto seat = topic->second.find(link);
+    if (seat != topic->second.end() && seat->second.confirmed)
+      actions_.heard(topic->first, channel, payload);
+  }
+  if (pattern) return;
+  const auto found = entries_.find(channel);
+  if (found != entries_.end() && found->second.confirmed && found->second.link == link)
+    actions_.message(channel, payload);
+}
+
+void Subscriptions::on_confirmed(LinkId link, const std::string& channel, bool pattern) {
   auto& asked = asked_[link];
-  if (asked.empty() || !asked.front().subscribe || asked.front().channel != channel) return;
+  if (asked.empty() || !asked.front().subscribe || asked.front().channel != channel ||
+      asked.front().pattern != pattern) {
+    return;
+  }
   const std::uint64_t turn = asked.front().turn;
   asked.pop_front();
+  if (auto* topic = asked_in(link, turn)) {
+    topic->second[link].confirmed = true;
+    return actions_.listening(topic->first);
+  }
   const auto found = entries_.find(channel);
   if (found == entries_.end() || found->second.turn != turn || found->second.link != link) return;
   found->second.confirmed = true;
@@ -128,6 +200,10 @@ Verdict Subscriptions::on_error(LinkId link, const Reply& reply, std::string_vie
   if (asked.empty()) return {.kind = Verdict::Kind::failed};
   const Asked front = std::move(asked.front());
   asked.pop_front();
+  if (auto* topic = front.subscribe ? asked_in(link, front.turn) : nullptr) {
+    unseat(topic->first, topic->second, link);
+    return verdict;
+  }
   const auto found = entries_.find(front.channel);
   if (found != entries_.end() && found->second.turn == front.turn && front.subscribe) {
     lose(front.channel);

@@ -76,10 +76,15 @@ std::string explain(const Reply& error, std::string_view user) {
     if (!command.empty()) {
       text += " (grant it: ACL SETUSER " + name + " +" + command + ")";
     } else if (text.find("channel") != std::string::npos) {
-      text += " (grant it: ACL SETUSER " + name + " &CHANNELS, those of redis.prefix)";
+      text += " (grant it: ACL SETUSER " + name +
+              " &CHANNELS, those of redis.prefix and those it listens to)";
     } else {
       text += " (grant it: ACL SETUSER " + name + " ~KEYS, those of redis.prefix)";
     }
+  } else if (text.find("user executing the script can't run") != std::string::npos) {
+    text += " (grant it: ACL SETUSER " + name + " +@read +@write +time)";
+  } else if (text.find("user executing the script can't access") != std::string::npos) {
+    text += " (grant it: ACL SETUSER " + name + " ~KEYS)";
   } else if (code == "OOM") {
     text += " (raise its maxmemory, or shorten the logs' history)";
   } else if (code == "READONLY") {

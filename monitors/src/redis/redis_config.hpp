@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "peal/bus/zmq_bus.hpp"
 #include "peal/redis/config.hpp"
@@ -34,6 +35,27 @@ struct ListConfig {
   std::string take = "left";  ///< the end with the oldest: "left" (RPUSH) or "right" (LPUSH)
 };
 
+/// What is said on a channel of Redis, or on those that a pattern matches, and where it rings. In
+/// templates {payload} is what was said, {$channel} where.
+struct TopicConfig {
+  std::string name;     ///< the channel of PUBLISH, exactly
+  std::string pattern;  ///< instead of `name`, as PSUBSCRIBE takes it
+  std::string channel;  ///< template
+  std::string key;      ///< template; empty: none
+  std::string payload;  ///< JSON template; empty: what was said
+  std::string reset;    ///< the channel that is told of a gap; empty: `channel`, when fixed
+};
+
+/// Keys whose events ring, with what they hold. In templates {$key}, {$event}, {$type}, {value}.
+struct KeyspaceConfig {
+  std::string pattern;              ///< of keys, as PSUBSCRIBE takes it
+  std::vector<std::string> events;  ///< set, hset, del, expired, …; empty: all
+  std::string channel;              ///< template
+  std::string key;                  ///< template; empty: none
+  std::string payload;              ///< JSON template; empty: event, key, type, value
+  std::string reset;                ///< the channel that is told of a gap; empty: `channel`
+};
+
 struct RedisMonitorConfig {
   runtime::ProcessConfig process;
   runtime::ControlConfig control;
@@ -44,9 +66,15 @@ struct RedisMonitorConfig {
   std::string name = "monitor";
   std::size_t batch_entries_max = 500;
   std::size_t under_way_bytes_max = 4 * 1024 * 1024;
+  /// Of what was heard and is not acknowledged; above, it is dropped and the gap is told.
+  std::size_t held_bytes_max = 16 * 1024 * 1024;
+  /// Of a hash, list or set that is fetched.
+  std::size_t value_elements_max = 10'000;
   /// A deque, since the schema points at the fields.
   std::deque<StreamConfig> streams;
   std::deque<ListConfig> lists;
+  std::deque<TopicConfig> listens;
+  std::deque<KeyspaceConfig> keyspace;
 };
 
 void describe(runtime::ConfigSchema& schema, RedisMonitorConfig& config);

@@ -4,7 +4,9 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
+#include "redis/keyspace_reader.hpp"
 #include "redis/list_reader.hpp"
+#include "redis/listen_reader.hpp"
 #include "redis/stream_reader.hpp"
 
 namespace peal::monitor {
@@ -36,6 +38,8 @@ RedisLoop::RedisLoop(const RedisMonitorConfig& config, const runtime::Logger& lo
     readers_.push_back(std::make_unique<StreamReader>(parts, *StreamRule::compile(stream)));
   for (const ListConfig& list : config.lists)
     readers_.push_back(std::make_unique<ListReader>(parts, *ListRule::compile(list)));
+  if (!config.listens.empty()) readers_.push_back(std::make_unique<ListenReader>(parts));
+  if (!config.keyspace.empty()) readers_.push_back(std::make_unique<KeyspaceReader>(parts));
 }
 
 RedisLoop::~RedisLoop() {

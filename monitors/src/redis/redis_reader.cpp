@@ -70,13 +70,21 @@ redis::Command RedisReader::script(const char* text, const std::vector<std::stri
   return command;
 }
 
-void RedisReader::ask(redis::Command command, Then then) {
+void RedisReader::ask(redis::Command command, Then then,
+                      std::function<void(const redis::Answer&)> otherwise) {
   client_.command(std::move(command),
-                  [this, then = std::move(then), round = round_](const redis::Answer& answer) {
+                  [this, then = std::move(then), otherwise = std::move(otherwise),
+                   round = round_](const redis::Answer& answer) {
                     if (round != round_) return;
-                    if (!answer.ok()) return again(answer.error);
-                    then(answer.reply);
+                    if (answer.ok()) return then(answer.reply);
+                    otherwise ? otherwise(answer) : again(answer.error);
                   });
+}
+
+std::string RedisReader::trouble() const {
+  if (connected_ || stopping_) return trouble_;
+  const std::string unreached = client_.trouble();
+  return unreached.empty() ? trouble_ : unreached;
 }
 
 void RedisReader::again(const std::string& why) {

@@ -52,7 +52,8 @@ class RedisReader : protected redis::ClientOwner, private PublisherOut {
   /// What was not read when it last looked, and for how long the oldest of it has waited.
   virtual std::uint64_t lag_entries() const { return 0; }
   virtual std::uint64_t lag_ms() const { return 0; }
-  const std::string& trouble() const { return trouble_; }
+  /// Empty, or why nothing is read.
+  std::string trouble() const;
   const Publisher& publisher() const { return publisher_; }
 
  protected:
@@ -65,8 +66,10 @@ class RedisReader : protected redis::ClientOwner, private PublisherOut {
   /// What can never be published, by its ticket.
   virtual void on_impossible(std::uint64_t ticket, const Error& error);
 
-  /// `then` gets the answer, unless something went wrong since it was asked.
-  void ask(redis::Command command, Then then);
+  /// `then` gets the answer, unless something went wrong since it was asked; without one it goes
+  /// back to the lease, or to `otherwise`.
+  void ask(redis::Command command, Then then,
+           std::function<void(const redis::Answer&)> otherwise = {});
   /// EVAL on keys of one slot.
   static redis::Command script(const char* text, const std::vector<std::string>& keys,
                                std::vector<std::string> args);

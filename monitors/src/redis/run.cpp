@@ -10,7 +10,9 @@ int run_redis_monitor(int argc, char** argv) {
   runtime::ConfigSchema schema;
   describe(schema, config);
   const auto loaded = runtime::load_config(
-      schema, "peal-monitor-redis", "Publishes what is added to streams and lists of a Redis.",
+      schema, "peal-monitor-redis",
+      "Publishes what is added to streams and lists of a Redis, what is said there, and what "
+      "happens to keys.",
       std::vector<std::string>(argv + 1, argv + argc), [&] { return complete(config); });
   if (const auto code = said_and_done(loaded)) return *code;
   App app({"redis", config.process, config.control, config.limits}, log_of(config.process, loaded),

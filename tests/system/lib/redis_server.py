@@ -15,11 +15,12 @@ KEEPS_ALL = ["--appendonly", "yes", "--appendfsync", "always"]
 
 
 class RedisServer:
-    def __init__(self, folder: pathlib.Path, options: list[str] | None = None):
+    def __init__(self, folder: pathlib.Path, options: list[str] | None = None, password: str = ""):
         self.folder = folder / "redis"
         self.folder.mkdir()
         self.socket = self.folder / "redis.sock"
         self.options = options or []
+        self.password = password
         self.popen: subprocess.Popen | None = None
 
     def __enter__(self) -> "RedisServer":
@@ -32,7 +33,7 @@ class RedisServer:
         with open(self.folder / "log", "ab") as log:
             self.popen = subprocess.Popen(
                 ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
-                 "--save", "", *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                 "--save", "", *self.options, *(["--requirepass", self.password] if self.password else [])], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         until(lambda: self.ask("PING") == "PONG", "redis-server answers")
         return self
 
@@ -41,7 +42,9 @@ class RedisServer:
         self.popen.wait()
 
     def ask(self, *args: str) -> str:
-        asked = subprocess.run(["redis-cli", "-s", str(self.socket), *args], capture_output=True, text=True)
+        password = {"REDISCLI_AUTH": self.password} if self.password else {}
+        asked = subprocess.run(["redis-cli", "-s", str(self.socket), *args], capture_output=True, text=True,
+                               env={**os.environ, **password})
         return asked.stdout.strip()
 
     def feed(self, commands: str) -> None:

@@ -15,13 +15,15 @@ using Kind = Verdict::Kind;
 
 /// Writes down what is said to links, as "1 SUBSCRIBE a", and what the owner is told: "+a"
 /// subscribed,
-/// "-a" broken, "a=x" a message.
+/// "-a" broken, "a=x" a message;
+/// "++a", "--a" and "a*: ab=x" of topics.
 struct Wire {
   explicit Wire(bool sharded) {
     subscriptions = std::make_unique<Subscriptions>(
         sharded,
         Subscriptions::Actions{
             .home = [this](std::uint16_t slot) { return homes.contains(slot) ? homes[slot] : all; },
+            .homes = [this] { return listening; },
             .say =
                 [this](Subscriptions::LinkId link, const std::vector<std::string>& args) {
                   seen.push_back(std::to_string(link) + " " + args[0] + " " + args[1]);
@@ -35,6 +37,12 @@ struct Wire {
             .message =
                 [this](std::string_view c, std::string_view p) {
                   seen.push_back(std::string(c) + "=" + std::string(p));
+                },
+            .listening = [this](const Topic& t) { seen.push_back("++" + t.name); },
+            .deaf = [this](const Topic& t) { seen.push_back("--" + t.name); },
+            .heard =
+                [this](const Topic& t, std::string_view c, std::string_view p) {
+                  seen.push_back(t.name + ": " + std::string(c) + "=" + std::string(p));
                 }});
   }
   Subscriptions* operator->() { return subscriptions.get(); }
@@ -52,6 +60,7 @@ struct Wire {
   std::vector<std::string> take() { return std::exchange(seen, {}); }
 
   Subscriptions::LinkId all = 1;
+  std::vector<Subscriptions::LinkId> listening{};
   std::map<std::uint16_t, Subscriptions::LinkId> homes{};
   std::vector<std::string> seen{};
   std::function<void()> on_broken{};
@@ -152,6 +161,75 @@ TEST(RedisSubscriptions, WhatIsNoPushIsNotUnderstood) {
   EXPECT_EQ(wire.error(1, "ERR out of the blue").kind, Kind::failed);
   wire->subscribe("a");
   EXPECT_EQ(wire.error(1, "NOPERM no").kind, Kind::refused);
+}
+
+TEST(RedisTopics, AreHeardAtOneMasterOfACluster) {
+  Wire wire(true);
+  wire->listen({.name = "news"});
+  wire->listen({.name = "n*", .pattern = true});
+  wire->listen({.name = "n*", .pattern = true});
+  EXPECT_THAT(wire.take(), ElementsAre("1 SUBSCRIBE news", "1 PSUBSCRIBE n*"));
+  wire.push(1, {"message", "news", "early"});
+  wire.push(1, {"subscribe", "news", "1"});
+  wire.push(1, {"message", "news", "a"});
+  wire.push(1, {"psubscribe", "n*", "2"});
+  wire.push(1, {"message", "news", "b"});
+  wire.push(1, {"pmessage", "n*", "news", "b"});
+  wire.push(2, {"pmessage", "n*", "news", "somebody else's"});
+  EXPECT_THAT(wire.take(),
+              ElementsAre("++news", "news: news=a", "++n*", "news: news=b", "n*: news=b"));
+  wire.all = 2;
+  wire->rehome();
+  EXPECT_THAT(wire.take(), ElementsAre("1 PUNSUBSCRIBE n*", "--n*", "2 PSUBSCRIBE n*",
+                                       "1 UNSUBSCRIBE news", "--news", "2 SUBSCRIBE news"));
+  EXPECT_EQ(wire.push(1, {"punsubscribe", "n*", "1"}), Kind::replied);
+  EXPECT_EQ(wire.push(1, {"unsubscribe", "news", "0"}), Kind::replied);
+  wire.push(2, {"psubscribe", "n*", "1"});
+  wire.push(2, {"subscribe", "news", "1"});
+  wire.all = 0;
+  wire->on_deaf(2);
+  EXPECT_THAT(wire.take(), ElementsAre("++n*", "++news", "--n*", "--news"));
+}
+
+TEST(RedisTopics, SaidEverywhereAreHeardAtEachMaster) {
+  Wire wire(true);
+  wire.listening = {1, 2};
+  wire->listen({.name = "k*", .pattern = true, .everywhere = true});
+  EXPECT_THAT(wire.take(), ElementsAre("1 PSUBSCRIBE k*", "2 PSUBSCRIBE k*"));
+  wire.push(1, {"psubscribe", "k*", "1"});
+  wire.push(2, {"psubscribe", "k*", "1"});
+  wire.push(2, {"pmessage", "k*", "k1", "set"});
+  EXPECT_THAT(wire.take(), ElementsAre("++k*", "++k*", "k*: k1=set"));
+  wire.listening = {2, 3};
+  wire->on_deaf(1);
+  wire->rehome();
+  wire.push(1, {"pmessage", "k*", "k1", "late"});
+  EXPECT_THAT(wire.take(), ElementsAre("--k*", "3 PSUBSCRIBE k*"));
+}
+
+TEST(RedisTopics, ThatAreRefusedAreAskedForAgainAndTakeNobodysPlace) {
+  Wire wire(false);
+  wire->subscribe("a");
+  wire->listen({.name = "n*", .pattern = true});
+  wire->subscribe("b");
+  wire.push(1, {"subscribe", "a", "1"});
+  EXPECT_EQ(wire.error(1, "NOPERM this user has no permissions").kind, Kind::refused);
+  wire.push(1, {"subscribe", "b", "2"});
+  EXPECT_THAT(wire.take(),
+              ElementsAre("1 SUBSCRIBE a", "1 PSUBSCRIBE n*", "1 SUBSCRIBE b", "+a", "+b"));
+  wire->rehome();
+  EXPECT_THAT(wire.take(), ElementsAre("1 PSUBSCRIBE n*"));
+}
+
+TEST(RedisTopics, MayHaveTheNameOfAChannel) {
+  Wire wire(false);
+  wire->subscribe("a");
+  wire->listen({.name = "a"});
+  wire.push(1, {"subscribe", "a", "1"});
+  wire.push(1, {"subscribe", "a", "1"});
+  wire.push(1, {"message", "a", "x"});
+  EXPECT_THAT(wire.take(),
+              ElementsAre("1 SUBSCRIBE a", "1 SUBSCRIBE a", "+a", "++a", "a: a=x", "a=x"));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 // on_subscribed is said anew: whoever mirrors a log compares heads then.
 
 #include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -64,6 +65,25 @@ struct Command {
 };
 using Done = std::function<void(Answer)>;
 
+/// Something that others say, by PUBLISH or of their own accord (keyspace notifications).
+struct Topic {
+  std::string name{};
+  bool pattern = false;     ///< `name` is one, as PSUBSCRIBE takes it
+  bool everywhere = false;  ///< said at each master of a Cluster for itself, so it is heard at each
+
+  friend auto operator<=>(const Topic&, const Topic&) = default;
+};
+
+/// Who listens to topics. With one that is said everywhere, on_listening and on_deaf come for each
+/// master; between the two everything that is said there comes as on_heard.
+class TopicOwner {
+ public:
+  virtual ~TopicOwner() = default;
+  virtual void on_listening(const Topic& topic) = 0;
+  virtual void on_deaf(const Topic& topic) = 0;
+  virtual void on_heard(const Topic& topic, std::string_view channel, std::string_view payload) = 0;
+};
+
 /// Who owns a Client. Calls come in the order of the events, from the client's thread.
 class ClientOwner {
  public:
@@ -103,6 +123,9 @@ class Client {
   void subscribe(std::string_view channel);
   /// No on_message of it after this call.
   void unsubscribe(std::string_view channel);
+
+  /// From now on; before start(). `owner` outlives the client, and is the same for all topics.
+  void listen(Topic topic, TopicOwner& owner);
 
   /// Somebody said that we, or the node of some key, are behind: asks Sentinel or the Cluster anew.
   void recheck();
