@@ -234,6 +234,7 @@ void Sessions::subscribed(Connection& connection, std::uint32_t channel,
   else if (const auto at = hub_.recovering_at(connection.subscriptions[slot]))
     result.position = at;
   if (positioned) result.recovered = missed_nothing;
+  if (lost) probe_.recovery_lost();
   tell_subscribed(connection, channel, id, result);
 }
 

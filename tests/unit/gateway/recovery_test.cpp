@@ -195,6 +195,7 @@ TEST_F(Recovery, APositionThatIsGoneIsToldAndTheSessionGoesOnFromNow) {
   SocketClient other = connect();
   command(other, 1, "subscribe", since(10, "zzzzzzzz"));
   EXPECT_EQ(other.receive(), result(1, 10, kFalse, {}));
+  EXPECT_EQ(gateway_.metric("peal_recoveries_lost_total"), 2);
   deliver(11);
   EXPECT_EQ(client.receive(), message(11));
   EXPECT_EQ(other.receive(), message(11));
