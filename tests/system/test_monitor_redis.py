@@ -6,6 +6,7 @@ import pytest
 
 from lib.monitor import RedisMonitor, keeping_broker, messages_of
 from lib.monitor_job import differs
+from lib.monitor_redis_job import hard_work
 from lib.processes import bin_dir, until
 from lib.redis_server import KEEPS_ALL, RedisServer
 
@@ -154,3 +155,8 @@ def test_each_entry_once_and_in_order_whatever_is_killed(cluster, redis):
     adder.join()
     until(lambda: messages_of(broker, "events")[-1] == {"n": str(count)}, "all of it rang")
     differs("events", [int(message["n"]) for message in messages_of(broker, "events")], list(range(1, count + 1)))
+
+
+def test_the_hard_work(cluster, redis):
+    """Streams and lists together, eight writers; PEAL_MONITOR_CHANGES and PEAL_MONITOR_KILLS make it longer."""
+    hard_work(cluster, redis)
