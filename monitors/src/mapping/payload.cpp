@@ -1,6 +1,12 @@
 #include "mapping/payload.hpp"
 
 namespace peal::monitor {
+namespace {
+
+/// What a publication has besides its payload: key, source.
+constexpr std::size_t kEnvelopeBytes = 1024;
+
+}  // namespace
 
 std::string change_json(const Change& change, Event event) {
   std::string json = "{\"event\":\"" + std::string(name_of(event)) + "\",\"schema\":";
@@ -17,6 +23,17 @@ std::string change_json(const Change& change, Event event) {
   if (!change.old_missing.empty())
     append_json_text(json += ",\"old_missing\":", change.old_missing);
   return json + '}';
+}
+
+bool cut_to_size(Ring& ring, const Change& change, std::size_t message_bytes_max) {
+  if (ring.payload.size() + kEnvelopeBytes <= message_bytes_max) return false;
+  std::string json = "{\"event\":";
+  append_json_text(json, name_of(change.what));
+  append_json_text(json += ",\"schema\":", change.schema);
+  append_json_text(json += ",\"table\":", change.table);
+  if (!ring.key.empty()) append_json_text(json += ",\"key\":", ring.key);
+  ring.payload = json + ",\"too_large\":true}";
+  return true;
 }
 
 }  // namespace peal::monitor

@@ -6,9 +6,15 @@
 #include <string>
 
 #include "peal/monitor/change.hpp"
+#include "peal/monitor/ring.hpp"
 
 namespace peal::monitor {
 
 std::string change_json(const Change& change, Event event);
+
+/// What is larger than a message may be rings all the same, without its rows:
+///   {"event","schema","table","key"?,"too_large": true}
+/// False: it is not too large.
+bool cut_to_size(Ring& ring, const Change& change, std::size_t message_bytes_max);
 
 }  // namespace peal::monitor

@@ -24,7 +24,7 @@ bool is_temporary(std::string_view sqlstate) {
          });
 }
 
-Error error_of(const PGresult* result) {
+Error error_of(const PGresult* result, const std::string& denied) {
   const auto field = [&](int which) {
     const char* text = PQresultErrorField(result, which);
     return std::string(text != nullptr ? text : "");
@@ -34,7 +34,7 @@ Error error_of(const PGresult* result) {
   if (message.empty()) message = one_line(PQresultErrorMessage(result));
   if (const std::string hint = one_line(field(PG_DIAG_MESSAGE_HINT)); !hint.empty())
     message += " (" + hint + ")";
-  if (sqlstate == "42501") message += "; grant it by: peal monitor postgres install --monitor ROLE";
+  if (sqlstate == "42501" && !denied.empty()) message += "; " + denied;
   return fail(is_temporary(sqlstate) ? ErrorCode::storage_unavailable : ErrorCode::config_invalid,
               "Postgres: " + message);
 }
@@ -47,7 +47,7 @@ bool Answer::copies() const {
 
 Error Answer::error() const {
   if (result_ == nullptr) return fail(ErrorCode::storage_unavailable, "Postgres: it has ended");
-  return error_of(result_.get());
+  return error_of(result_.get(), "");
 }
 
 Cell Answer::at(std::size_t row, int column) const {
@@ -210,7 +210,8 @@ Result<Answer> Connection::finish() {
     PGresult* const result = PQgetResult(connection);
     if (result == nullptr) break;
     const ExecStatusType status = PQresultStatus(result);
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !wrong) wrong = error_of(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !wrong)
+      wrong = error_of(result, denied_);
     last.emplace(result);
   }
   if (PQstatus(connection) != CONNECTION_OK && !wrong) return lost();

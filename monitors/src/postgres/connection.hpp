@@ -68,6 +68,8 @@ class Connection {
   Result<void> put_copy(std::string_view bytes);
   /// Takes in what came, in order.
   Result<std::vector<Notification>> notified();
+  /// What a refusal for want of rights says besides, from now on: what to grant.
+  void explain_denied(std::string what) { denied_ = std::move(what); }
   int fd() const { return PQsocket(connection_.get()); }
   std::string quoted(std::string_view identifier) const;
 
@@ -83,6 +85,7 @@ class Connection {
 
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
   WaitFor wait_for_;
+  std::string denied_;
 };
 
 }  // namespace peal::monitor

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "mapping/payload.hpp"
 #include "peal/proto/channel_name.hpp"
 #include "postgres/catalog.hpp"
 #include "postgres/table_name.hpp"
@@ -18,22 +19,10 @@ using Clock = std::chrono::steady_clock;
 constexpr seconds kTellEvery{1};
 constexpr seconds kMeasureEvery{5};
 constexpr seconds kSayEvery{60};
-/// What a publication has besides its payload: key, source.
-constexpr std::size_t kEnvelopeBytes = 1024;
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch())
       .count();
-}
-
-/// In place of a payload that is larger than a message may be.
-std::string too_large_json(const Change& change, const Ring& ring) {
-  std::string json = "{\"event\":";
-  append_json_text(json, name_of(change.what));
-  append_json_text(json += ",\"schema\":", change.schema);
-  append_json_text(json += ",\"table\":", change.table);
-  if (!ring.key.empty()) append_json_text(json += ",\"key\":", ring.key);
-  return json + ",\"too_large\":true}";
 }
 
 std::vector<std::string> names_of(const std::map<std::string, std::vector<std::string>>& tables) {
@@ -82,9 +71,10 @@ Result<void> LogicalReader::pump(Connection& connection) {
   if (!changed) return changed.error();
   auto slot = find_slot(connection, config_.slot);
   if (!slot) return slot.error();
-  if (*slot && ((*slot)->lost || *changed)) {
-    logger_.warn(*changed ? "other tables than before: reading begins anew"
-                          : "the slot was lost: reading begins anew",
+  if (*slot && ((*slot)->lost || *changed || gone_back_)) {
+    logger_.warn(*changed     ? "other tables than before: reading begins anew"
+                 : gone_back_ ? "the database has gone back: reading begins anew"
+                              : "the slot was lost: reading begins anew",
                  {{"slot", (*slot)->name}});
     if (auto dropped = drop_slot(connection, (*slot)->name); !dropped) return dropped;
     slot->reset();
@@ -95,10 +85,15 @@ Result<void> LogicalReader::pump(Connection& connection) {
   if (!server) return server.error();
   if (*slot) {
     active_as(*server, (*slot)->name);
-  } else if (auto done = snapshot(connection, *server); !done || waiter_.stopping()) {
-    return done;
+  } else {
+    if (auto may = check_may_read(connection, tables_); !may) return may;
+    if (auto done = snapshot(connection, *server); !done || waiter_.stopping()) return done;
   }
   if (auto started = replication->start(slot_, config_.slot); !started) return started;
+  // Whoever had the slot before has read nothing that comes after this.
+  const auto reached = connection.ask("select pg_current_wal_flush_lsn()");
+  if (!reached) return reached.error();
+  began_lsn_ = parse_lsn(reached->text(0, 0));
   auto ended = stream(connection, *replication);
   // Whatever ended it: nothing may be pending when the next session begins.
   wait_published();
@@ -110,7 +105,8 @@ void LogicalReader::active_as(const ServerIdentity& server, const std::string& s
   slot_ = slot;
   transactions_.clear();
   first_ticket_ = 0;
-  heard_lsn_ = confirmed_lsn_ = 0;
+  heard_lsn_ = confirmed_lsn_ = began_lsn_ = 0;
+  gone_back_ = false;
   is_active("postgres-logical:" + server.system + ":" + std::to_string(server.timeline) + ":" +
             slot);
 }
@@ -185,6 +181,11 @@ Result<void> LogicalReader::snapshot_table(Connection& reader, const std::string
 
 Result<void> LogicalReader::stream(Connection& connection, Replication& replication) {
   while (!waiter_.stopping()) {
+    if (gone_back_) {
+      probe_.met_used_numbers();
+      return fail(ErrorCode::storage_unavailable,
+                  "the database has gone back behind what was published of it");
+    }
     if (auto told = tell(replication, false); !told) return told;
     if (auto measured = measure(connection); !measured) return measured;
     if (publisher_->pending_bytes() >= config_.under_way_bytes_max) {
@@ -254,15 +255,21 @@ void LogicalReader::publish(const Change& change) {
              [this](std::size_t rule, const Error& why) { told_unmapped(rule, why); });
   for (Ring& ring : rings) {
     ++sequence_.minor;
-    if (ring.payload.size() + kEnvelopeBytes > config_.limits.message_bytes_max)
-      ring.payload = too_large_json(change, ring);
+    if (cut_to_size(ring, change, config_.limits.message_bytes_max)) {
+      probe_.rejected();
+      logger_.warn("a change is larger than limits.message_bytes_max: it rings without its rows",
+                   {{"table", change.schema + "." + change.table}, {"key", ring.key}});
+    }
     ++transactions_.back().left;
     publisher_->publish({std::move(ring), first_ticket_ + transactions_.size() - 1, sequence_});
   }
 }
 
+/// What is read again after a crash is known to the log; what nobody can have read yet is not,
+/// unless somebody read it from a database that went further than this one has.
 void LogicalReader::on_done(const Done& done) {
   --transactions_[done.ticket - first_ticket_].left;
+  if (done.met && done.met->major > began_lsn_ && began_lsn_ != 0) gone_back_ = true;
   if (!done.error) return;
   probe_.rejected();
   logger_.error("a change can't be published and is left out", {{"reason", done.error->message}});

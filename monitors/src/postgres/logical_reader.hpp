@@ -4,7 +4,8 @@
 // comes first, as the state of rules with a key; the slot begins exactly behind it, so there is no
 // gap and no overlap. A publication's sequence is the transaction's commit LSN and its number in
 // it; the slot is told only of transactions of which every publication was acknowledged.
-//   active: slot there -> stream; none, lost, or other tables: snapshot -> slot -> stream
+//   active: slot there -> stream; none, lost, other tables, or the database has gone back:
+//   snapshot -> slot -> stream
 // Bounded: above the limit of bytes that are published and not acknowledged nothing more is read.
 
 #include <deque>
@@ -60,6 +61,8 @@ class LogicalReader final : public SourceReader {
   std::uint64_t first_ticket_ = 0;  ///< of the front of `transactions_`
   std::uint64_t heard_lsn_ = 0;     ///< nothing below is still to come
   std::uint64_t confirmed_lsn_ = 0;
+  std::uint64_t began_lsn_ = 0;  ///< where the server was when reading began
+  bool gone_back_ = false;       ///< the log knows more of the source than the server has
   Publisher::Time told_{}, measured_{}, warned_{};
   std::mt19937 random_{std::random_device{}()};
 };

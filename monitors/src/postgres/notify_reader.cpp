@@ -23,6 +23,7 @@ NotifyReader::NotifyReader(const MonitorConfig& config, Waiter& waiter,
 
 /// A query that can't run is a mistake of the configuration; what it can't take comes later.
 Result<void> NotifyReader::check(Connection& connection) {
+  connection.explain_denied("a fetch runs with the monitor's role: GRANT it what the query reads");
   for (const Listen& listen : listens_) {
     if (listen.fetch().empty()) continue;
     auto prepared = connection.run("prepare peal_check as " + listen.fetch());

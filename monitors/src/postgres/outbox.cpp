@@ -19,6 +19,7 @@ Change::What what_of(std::string_view op) {
 
 Result<void> Outbox::check(Connection& connection,
                            const std::map<std::string, std::vector<std::string>>& tables) {
+  connection.explain_denied("grant it by: peal monitor postgres install --monitor ROLE");
   auto there = connection.ask("select to_regclass('peal.meta') is not null");
   if (!there) return there.error();
   if (!there->is_true(0, 0)) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "mapping/payload.hpp"
+
 namespace peal::monitor {
 namespace {
 
@@ -109,6 +111,8 @@ void OutboxReader::publish(const OutboxBatch& batch) {
     ids_.push_back(row.id);
     std::uint64_t count = 0;
     for (Ring& ring : rings_of(row, rules_, unmapped)) {
+      if (row.change && cut_to_size(ring, *row.change, config_.limits.message_bytes_max))
+        refuse(row.id, "message_too_large: it rings without its rows");
       const Sequence sequence{claim_.generation, row.number << kRingsBits | count++};
       publisher_->publish({std::move(ring), ids_.size() - 1, sequence});
     }
@@ -125,11 +129,14 @@ void OutboxReader::wait_batch(Outbox& outbox) {
 void OutboxReader::on_done(const Done& done) {
   if (done.met && (!met_ || done.met->major > *met_)) met_ = done.met->major;
   if (!done.error) return;
+  refuse(ids_[done.ticket], std::string(info(done.error->code).name) + ": " + done.error->message);
+}
+
+void OutboxReader::refuse(const std::string& id, const std::string& reason) {
   probe_.rejected();
-  refused_[ids_[done.ticket]] =
-      std::string(info(done.error->code).name) + ": " + done.error->message;
+  refused_[id] = reason;
   logger_.error("a change can't be published; it is in peal.rejected now",
-                {{"id", ids_[done.ticket]}, {"reason", done.error->message}});
+                {{"id", id}, {"reason", reason}});
 }
 
 /// Nothing waits: until there may be something. It is slept for long only after a take that began

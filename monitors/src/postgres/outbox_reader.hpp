@@ -29,6 +29,8 @@ class OutboxReader final : public SourceReader {
   Result<void> pump(Connection& connection, Outbox& outbox);
   Result<void> deliver(Outbox& outbox, OutboxBatch& batch);
   void publish(const OutboxBatch& batch);
+  /// The row goes to peal.rejected when its batch ends.
+  void refuse(const std::string& id, const std::string& reason);
   void wait_batch(Outbox& outbox);
   Result<void> rest(Connection& connection, Outbox& outbox);
   Result<void> sleep(Connection& connection, Publisher::Time until);

@@ -38,6 +38,25 @@ Result<void> check_logical(Connection& connection) {
   return {};
 }
 
+Result<void> check_may_read(Connection& connection, const std::vector<std::string>& tables) {
+  for (const std::string& table : tables) {
+    const TableName name = table_name(table);
+    auto answer = connection.ask(
+        "select has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT'), "
+        "current_user from pg_class c join pg_namespace n on n.oid = c.relnamespace where "
+        "n.nspname = $1 and c.relname = $2",
+        {name.schema, name.table});
+    if (!answer) return answer.error();
+    if (answer->rows() == 0 || answer->is_true(0, 0)) continue;
+    const std::string to = " TO " + connection.quoted(answer->text(0, 1));
+    const std::string schema = connection.quoted(name.schema);
+    return fail(ErrorCode::config_invalid,
+                "the role may not read what " + table + " has: GRANT USAGE ON SCHEMA " + schema +
+                    to + "; GRANT SELECT ON " + schema + '.' + connection.quoted(name.table) + to);
+  }
+  return {};
+}
+
 Result<std::vector<std::string>> wanting_full_identity(
     Connection& connection, const std::map<std::string, std::vector<std::string>>& old_columns) {
   std::vector<std::string> statements;

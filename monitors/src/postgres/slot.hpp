@@ -15,6 +15,9 @@ namespace peal::monitor {
 /// Settings and rights; the error says what to do.
 Result<void> check_logical(Connection& connection);
 
+/// Whether the role may read the tables as they are; the error says what to grant.
+Result<void> check_may_read(Connection& connection, const std::vector<std::string>& tables);
+
 /// What to do so that each table tells the columns of the old row that are looked at; empty: all
 /// do.
 Result<std::vector<std::string>> wanting_full_identity(
