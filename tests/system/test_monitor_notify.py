@@ -1,5 +1,7 @@
 """peal-monitor-postgres with NOTIFY: what it says rings in order, and a gap is told."""
 
+import threading
+
 import pytest
 
 from lib.monitor import Monitor, keeping_broker, messages_of
@@ -69,6 +71,64 @@ def test_a_gap_is_told(cluster, postgres):
     holds(broker, "users", *[{"event": "reset", "listen": 'Odd "Name'}] * 3)
     postgres.ask("notify news, '3'")
     holds(broker, "news", RESET, 1, RESET, 2, RESET, 3)
+
+
+def test_gaps_are_only_where_they_are_told(cluster, postgres):
+    """Four writers count up, while the monitor that listens, Postgres and the broker are killed."""
+    broker = keeping_broker(cluster)
+    listen = broker.ready["listen"]
+    monitors = [Monitor(cluster, f"monitor-{n}", postgres.dsn, broker, LISTENS).start() for n in (1, 2)]
+    holds(broker, "news", RESET)
+    writers = [Writer(postgres, name) for name in "abcd"]
+    for writer in writers:
+        writer.start()
+
+    def heard():
+        return messages_of(broker, "news")
+
+    def goes_on(what):
+        """Every writer is heard again, behind all that there was."""
+        had = len(heard())
+        until(lambda: {m[0] for m in heard()[had:] if m != RESET} == set("abcd"), what)
+
+    goes_on("all are heard")
+    for _ in range(3):
+        active = until(lambda: [m for m in monitors if m.active()], "one listens")[0]
+        active.kill()
+        active.launch()
+        goes_on("the other one listens")
+    postgres.crash()
+    postgres.start()
+    goes_on("it listens again")
+    broker.kill()
+    broker = keeping_broker(cluster, listen)
+    goes_on("the broker is back")
+    for writer in writers:
+        writer.going = False
+        writer.join()
+    until(lambda: {f"{w.name}{w.count - 1}" for w in writers} <= {m for m in heard() if m != RESET}, "the last ones")
+    last, resets = {}, 0
+    for message in heard():
+        if message == RESET:
+            resets, last = resets + 1, {}
+        else:
+            name, number = message[0], int(message[1:])
+            assert number == last.get(name, number - 1) + 1, f"{message} after {last}: a gap, or twice, that was not told"
+            last[name] = number
+    assert resets >= 5, "the start, three monitors, Postgres"
+
+
+class Writer(threading.Thread):
+    """Says its name and a number, one after the other; what was not committed is said again under the same one."""
+
+    def __init__(self, postgres, name):
+        super().__init__()
+        self.postgres, self.name, self.count, self.going = postgres, name, 0, True
+
+    def run(self):
+        while self.going:
+            if self.postgres.psql(f"notify news, '{self.name}{self.count}'").returncode == 0:
+                self.count += 1
 
 
 def test_while_the_broker_is_away_nothing_is_lost(cluster, postgres):
