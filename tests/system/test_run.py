@@ -142,6 +142,7 @@ def test_rows_of_its_own_postgres_ring_on_every_gateway(run):
         assert done.returncode == 0, done.stderr
         for client in clients:
             until(lambda: '"A bell"' in client.recv(timeout=PATIENCE_S), "the row rings")
+    demo.stop(signal.SIGTERM)  # with its database's folder
 
 
 def test_a_cluster_is_a_broker_and_three_gateways_that_hear_each_other(run):
