@@ -1,6 +1,7 @@
 """peal-monitor-redis over TLS, with ACL users, and with a Redis that refuses: it is said what is missing, and nothing lost."""
 
 import json
+import signal
 import subprocess
 
 from lib.monitor import RedisMonitor, keeping_broker, messages_of
@@ -123,3 +124,34 @@ def test_names_never_become_anything_else(cluster):
         until(lambda: messages_of(broker, "list") == [evil], "as it is")
         until(lambda: messages_of(broker, "said")[1:] == [evil], "as it is")
         assert redis.ask("GET", "kept") == "1"
+
+
+def test_a_dry_run_shows_and_takes_nothing(cluster):
+    with RedisServer(cluster.folder, ["--notify-keyspace-events", "KA"]) as redis:
+        monitor = RedisMonitor(cluster, "monitor-1", redis, "tcp://127.0.0.1:1", SOURCES.replace(
+            'list = "jobs"', 'list = "jobs"\ntake = "right"').replace('"users"', '"users"\nkey = "{$key}"'), ["--dry-run"])
+        redis.ask("XADD", "events", "1-1", "n", "1")
+        redis.ask("LPUSH", "jobs", "1", "2")
+        redis.ask("LPUSH", "peal:{jobs}:monitor:jobs:taken", "0")
+        keys = redis.ask("KEYS", "*")
+        shown = subprocess.Popen(monitor.launch_command(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            lines = [json.loads(shown.stdout.readline()) for _ in range(4)]
+            assert lines == [{"channel": "events", "message": {"n": "1"}}, *({"channel": "jobs", "message": n} for n in range(3))]
+            assert "Ctrl-C" in shown.stderr.readline()
+            until(lambda: redis.ask("PUBSUB", "NUMSUB", "news").endswith("1") and redis.ask("PUBSUB", "NUMPAT") == "1",
+                  "it listens")
+            redis.ask("PUBLISH", "news", "x")
+            assert json.loads(shown.stdout.readline()) == {"channel": "news", "message": "x"}
+            redis.ask("SET", "user:1", "y")
+            assert json.loads(shown.stdout.readline()) == {"channel": "users", "key": "user:1", "message": {
+                "event": "set", "key": "user:1", "type": "string", "value": "y"}}
+            redis.ask("DEL", "user:1")
+            assert json.loads(shown.stdout.readline())["delete"]
+            shown.send_signal(signal.SIGINT)
+            assert shown.wait(60) == 0
+        finally:
+            shown.kill()
+        assert redis.ask("KEYS", "*") == keys and redis.ask("LLEN", "jobs") == "2"
+    gone = subprocess.run(monitor.launch_command(), capture_output=True, text=True)
+    assert gone.returncode == 1 and "redis.sock" in gone.stderr

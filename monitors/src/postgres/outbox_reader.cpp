@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "mapping/payload.hpp"
+#include "mapping/ring_line.hpp"
 
 namespace peal::monitor {
 namespace {
@@ -199,12 +200,8 @@ Result<std::string> dry_run(const MonitorConfig& config) {
       append_json_text(lines, why.message);
       lines += "}\n";
     };
-    for (const Ring& ring : rings_of(row, *rules, unmapped)) {
-      append_json_text(lines += "{\"channel\":", ring.channel);
-      if (!ring.key.empty()) append_json_text(lines += ",\"key\":", ring.key);
-      if (ring.deletion) lines += ",\"delete\":true";
-      lines += ",\"message\":" + ring.payload + "}\n";
-    }
+    for (const Ring& ring : rings_of(row, *rules, unmapped))
+      lines += ring_line(ring);
   }
   return lines;
 }

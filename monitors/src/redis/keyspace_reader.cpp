@@ -11,36 +11,10 @@ constexpr std::size_t kFetchingMax = 64;
 /// What an event that waits takes besides its texts.
 constexpr std::size_t kHappenedBytes = 128;
 
-/// KEYS[1] the key; ARGV bytes and elements of the largest value that is fetched. Answers its type,
-/// and its value unless that is too large or of a type that isn't fetched.
-constexpr const char* kFetchScript = R"(
-local key, kind = KEYS[1], redis.call('TYPE', KEYS[1]).ok
-local counts = {string = 'STRLEN', hash = 'HLEN', list = 'LLEN', set = 'SCARD', zset = 'ZCARD'}
-if not counts[kind] then return {kind} end
-local max = tonumber(kind == 'string' and ARGV[1] or ARGV[2])
-if redis.call(counts[kind], key) > max then return {kind} end
-if kind == 'string' then return {kind, redis.call('GET', key)} end
-local value
-if kind == 'hash' then value = redis.call('HGETALL', key) end
-if kind == 'list' then value = redis.call('LRANGE', key, 0, -1) end
-if kind == 'set' then value = redis.call('SMEMBERS', key) end
-if kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end
-local bytes = 0
-for i = 1, #value do bytes = bytes + #value[i] end
-if bytes > tonumber(ARGV[1]) then return {kind} end
-return {kind, value}
-)";
-
-const std::vector<std::string>& setting_question() {
-  static const std::vector<std::string> question{"CONFIG", "GET", "notify-keyspace-events"};
-  return question;
-}
-
 }  // namespace
 
 KeyspaceReader::KeyspaceReader(const ReaderParts& parts)
-    : TopicReader(parts, "keyspace"),
-      topic_("__keyspace@" + std::to_string(parts.config.redis.database) + "__:") {
+    : TopicReader(parts, "keyspace"), topic_(keyspace_topic(parts.config.redis.database)) {
   for (const KeyspaceConfig& config : parts.config.keyspace) {
     rules_.push_back(*KeyspaceRule::compile(config));
     events_.insert(events_.end(), config.events.begin(), config.events.end());
@@ -104,9 +78,9 @@ void KeyspaceReader::fetch() {
     happened_.pop_front();
     held_bytes_ -= topic_.size() + next.key.size() + kHappenedBytes;
     ++fetching_;
-    auto command = script(kFetchScript, {next.key},
-                          {std::to_string(config_.limits.message_bytes_max),
-                           std::to_string(config_.value_elements_max)});
+    redis::Command command;
+    command.key = next.key;
+    command.args = fetch_args(next.key, config_);
     const auto fetched = [this, next = std::move(next)](const redis::Answer& answer) {
       on_fetched(next, answer);
     };

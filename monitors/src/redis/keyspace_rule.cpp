@@ -27,6 +27,26 @@ constexpr std::array<EventClass, 9> kClasses = {{
 /// What A stands for.
 constexpr std::string_view kAll = "g$lshzxetd";
 
+/// KEYS[1] the key; ARGV bytes and elements of the largest value that is fetched. Answers its type,
+/// and its value unless that is too large or of a type that isn't fetched.
+constexpr const char* kFetchScript = R"(
+local key, kind = KEYS[1], redis.call('TYPE', KEYS[1]).ok
+local counts = {string = 'STRLEN', hash = 'HLEN', list = 'LLEN', set = 'SCARD', zset = 'ZCARD'}
+if not counts[kind] then return {kind} end
+local max = tonumber(kind == 'string' and ARGV[1] or ARGV[2])
+if redis.call(counts[kind], key) > max then return {kind} end
+if kind == 'string' then return {kind, redis.call('GET', key)} end
+local value
+if kind == 'hash' then value = redis.call('HGETALL', key) end
+if kind == 'list' then value = redis.call('LRANGE', key, 0, -1) end
+if kind == 'set' then value = redis.call('SMEMBERS', key) end
+if kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end
+local bytes = 0
+for i = 1, #value do bytes = bytes + #value[i] end
+if bytes > tonumber(ARGV[1]) then return {kind} end
+return {kind, value}
+)";
+
 std::string json_of(std::string_view text) {
   std::string json;
   append_json_text(json, text);
@@ -138,6 +158,24 @@ std::string missing_of(std::string_view setting, const std::vector<std::string>&
   if (missing.empty()) return {};
   return "notify-keyspace-events is \"" + std::string(setting) + "\" and lacks " + missing +
          ": CONFIG SET notify-keyspace-events KA, and the same in redis.conf";
+}
+
+const std::vector<std::string>& setting_question() {
+  static const std::vector<std::string> question{"CONFIG", "GET", "notify-keyspace-events"};
+  return question;
+}
+
+std::vector<std::string> fetch_args(const std::string& key, const RedisMonitorConfig& config) {
+  return {"EVAL",
+          kFetchScript,
+          "1",
+          key,
+          std::to_string(config.limits.message_bytes_max),
+          std::to_string(config.value_elements_max)};
+}
+
+std::string keyspace_topic(std::size_t database) {
+  return "__keyspace@" + std::to_string(database) + "__:";
 }
 
 }  // namespace peal::monitor

@@ -21,6 +21,8 @@ struct KeyValue {
   std::optional<std::string> json;  ///< none: too large, or of a type without one
 };
 
+/// The command that fetches it.
+std::vector<std::string> fetch_args(const std::string& key, const RedisMonitorConfig& config);
 /// Of a fetch's answer [type, value?]; the error: it is something else.
 Result<KeyValue> value_of(const redis::Reply& reply, JsonReader& reader);
 
@@ -43,5 +45,10 @@ class KeyspaceRule {
 /// Empty, or what of `notify-keyspace-events` is missing so that these events are said, and any at
 /// all; and how to set it.
 std::string missing_of(std::string_view setting, const std::vector<std::string>& events);
+
+/// The command that asks for that setting.
+const std::vector<std::string>& setting_question();
+/// Before a key, the name of what is said about it.
+std::string keyspace_topic(std::size_t database);
 
 }  // namespace peal::monitor

@@ -24,11 +24,15 @@ ListenReader::ListenReader(const ReaderParts& parts) : TopicReader(parts, "liste
 }
 
 void ListenReader::hear(std::size_t number, std::string_view channel, std::string_view payload) {
-  std::string json = said_json(payload, reader_);
+  publish_next(listen_ring(rule(number), channel, payload, reader_));
+}
+
+Result<Ring> listen_ring(const MessageRule& rule, std::string_view channel,
+                         std::string_view payload, JsonReader& reader) {
+  std::string json = said_json(payload, reader);
   std::string name;
   append_json_text(name, channel);
-  publish_next(
-      rule(number).ring({{"payload", json}, {"$channel", std::move(name)}}, json, reader_));
+  return rule.ring({{"payload", json}, {"$channel", std::move(name)}}, json, reader);
 }
 
 }  // namespace peal::monitor

@@ -8,6 +8,10 @@ namespace peal::monitor {
 /// The rule of one entry of the configuration; the error names the entry.
 Result<MessageRule> listen_rule(const TopicConfig& config);
 
+/// What it makes of what was said.
+Result<Ring> listen_ring(const MessageRule& rule, std::string_view channel,
+                         std::string_view payload, JsonReader& reader);
+
 class ListenReader final : public TopicReader {
  public:
   /// The configuration has been checked.

@@ -26,6 +26,9 @@ void describe(runtime::ConfigSchema& schema, RedisMonitorConfig& config) {
   schema.field("bus.cluster", config.bus.cluster, "name of the cluster; both sides must agree");
   schema.field("bus.under_way_bytes_max", config.under_way_bytes_max,
                "bytes that are published and not acknowledged");
+  schema.field("dry_run", config.dry_run,
+               "print what would be published of what waits, and of what is heard until Ctrl-C; "
+               "takes nothing");
   runtime::describe(schema, config.control);
   runtime::describe(schema, config.limits);
   schema.array(

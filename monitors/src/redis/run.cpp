@@ -1,6 +1,9 @@
 #include "redis/run.hpp"
 
+#include <iostream>
+
 #include "process/app.hpp"
+#include "redis/dry_run.hpp"
 #include "redis/redis_loop.hpp"
 
 namespace peal::monitor {
@@ -15,6 +18,7 @@ int run_redis_monitor(int argc, char** argv) {
       "happens to keys.",
       std::vector<std::string>(argv + 1, argv + argc), [&] { return complete(config); });
   if (const auto code = said_and_done(loaded)) return *code;
+  if (config.dry_run) return dry_run(config, std::cout, std::cerr);
   App app({"redis", config.process, config.control, config.limits}, log_of(config.process, loaded),
           [&](const runtime::Logger& logger, runtime::ProbeRegistry& probes, App::OnHopeless) {
             return std::make_unique<RedisLoop>(config, logger, probes);

@@ -46,9 +46,7 @@ std::uint64_t number_of(const std::string& text) {
 }  // namespace
 
 StreamReader::StreamReader(const ReaderParts& parts, StreamRule rule)
-    : RedisReader(parts, "stream " + rule.stream(),
-                  parts.config.redis.prefix + "{" + std::to_string(stable_hash(rule.stream())) +
-                      "}:" + parts.config.name + ":" + rule.stream(),
+    : RedisReader(parts, "stream " + rule.stream(), stream_state_key(parts.config, rule.stream()),
                   {"cursor", "ordinal", "generation"}),
       rule_(std::move(rule)) {}
 

@@ -1,5 +1,7 @@
 #include "redis/stream_rule.hpp"
 
+#include "peal/proto/channel_name.hpp"
+
 namespace peal::monitor {
 
 Result<std::vector<StreamEntry>> entries_of(const redis::Reply& reply) {
@@ -57,6 +59,11 @@ Result<Ring> StreamRule::ring(const StreamEntry& entry, JsonReader& reader) cons
 
 Ring StreamRule::reset(std::string_view why) const {
   return rule_.reset("stream", why);
+}
+
+std::string stream_state_key(const RedisMonitorConfig& config, const std::string& stream) {
+  return config.redis.prefix + "{" + std::to_string(stable_hash(stream)) + "}:" + config.name +
+         ":" + stream;
 }
 
 }  // namespace peal::monitor

@@ -36,4 +36,7 @@ class StreamRule {
   MessageRule rule_;
 };
 
+/// The hash in Redis that says how far a monitor of that name has read a stream.
+std::string stream_state_key(const RedisMonitorConfig& config, const std::string& stream);
+
 }  // namespace peal::monitor

@@ -53,12 +53,13 @@ class RedisMonitor(Process):
         path = folder / f"{name}.toml"
         path.write_text(config)
         reached = redis if isinstance(redis, list) else ["--redis-addresses", f"unix:{redis.socket}"]
+        listen = broker if isinstance(broker, str) else broker.ready["listen"]
         super().__init__("peal-monitor-redis", name, folder, [
-            "--config", str(path), *reached, "--bus-connect", broker.ready["listen"],
-            "--internal-listen", "127.0.0.1:0", "--control", f"ipc://{folder}/{name}.control", "--ingest", "off",
-            *(flags or [])])
+            "--config", str(path), *reached, "--bus-connect", listen, "--internal-listen", "127.0.0.1:0",
+            "--control", f"ipc://{folder}/{name}.control", "--ingest", "off", *(flags or [])])
         cluster.processes.append(self)
 
+    launch_command = Monitor.launch_command
     active = Monitor.active
 
 
