@@ -84,6 +84,36 @@ def test_a_table_as_it_is_then_as_it_changes(cluster, postgres):
     until(lambda: list(state_of(broker, "table:orders")) == [mark + 1], "the emptied table")
 
 
+def test_one_request_follows_a_table_and_a_view_of_it_by_a_cursor(cluster, postgres):
+    """Long-polls of /stream, to one gateway and then another: each says what changed where, and misses and repeats nothing."""
+    postgres.ask("alter table orders replica identity full; insert into orders (id, status) values (1, 'open')")
+    broker = keeping_broker(cluster)
+    Monitor(cluster, "monitor-1", postgres.dsn, broker, RULES).start()
+    until(lambda: state_of(broker, "table:orders") and state_of(broker, "open"), "the snapshot")
+    rules = '[[channels]]\npattern = "*"\nsubscribe = "anyone"\nrecoverable = true\n'
+    gateways = [cluster.gateway(f"gateway-{n}", flags=["--bus-driver", "zmq", "--bus-connect", broker.ready["listen"]],
+                                config=rules) for n in (1, 2)]
+    channels = [{"channel": "table:orders"}, {"channel": "open"}]
+
+    def poll(gateway, cursor=None):
+        body = {"channels": channels} | ({"cursor": cursor} if cursor else {})
+        status, _, text = request(gateway, "POST", "/stream?wait=30", json.dumps(body))
+        assert status == 200, text
+        return json.loads(text)
+
+    cursor = poll(gateways[0])["cursor"]
+    # Nobody asks meanwhile: what happens now is not heard by anybody.
+    postgres.ask("update orders set status = 'shut' where id = 1; insert into orders (id, status) values (2, 'shut'); "
+                 "begin; delete from orders; rollback; update orders set status = 'open' where id = 2")
+    heard = []
+    while len(heard) < 5:
+        answer = poll(gateways[len(heard) % 2], cursor)
+        cursor = answer["cursor"]
+        heard += [(e["channel"], e["message"]["event"], e["key"]) for e in answer["events"] if e["event"] == "message"]
+    assert sorted(heard) == [("open", "enter", "2"), ("open", "leave", "1"), ("table:orders", "insert", "2"),
+                             ("table:orders", "update", "1"), ("table:orders", "update", "2")]
+
+
 ODD = r"""
 insert into orders values (1, 'a"b\c', 12.50, E'l1\nl2', array['x', null, 'y,z', '', 'q"'], '\xdeadbeef', 'NaN',
   '2026-02-03 04:05:06.789+02', '2026-02-03', true, '{"b": [1, null]}', '{"b":  1}', 'wild', '{{1,2},{3,4}}',
