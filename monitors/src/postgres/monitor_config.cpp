@@ -32,7 +32,8 @@ void describe(runtime::ConfigSchema& schema, MonitorConfig& config) {
   schema.field("bus.under_way_bytes_max", config.under_way_bytes_max,
                "bytes that are published and not acknowledged; at most these wait in memory");
   schema.field("dry_run", config.dry_run,
-               "print what would be published of the changes that wait, and end; takes nothing");
+               "print what would be published of the changes that wait, and end; with mode = "
+               "\"notify\" of what is said until Ctrl-C; takes nothing");
   runtime::describe(schema, config.control);
   runtime::describe(schema, config.limits);
   schema.array(
@@ -96,9 +97,9 @@ Result<void> complete(MonitorConfig& config) {
   for (const ListenConfig& listen : config.listens) {
     if (auto good = Listen::compile(listen); !good) return good.error();
   }
-  if (config.dry_run && config.mode != "outbox") {
+  if (config.dry_run && config.mode == "logical") {
     return fail(ErrorCode::config_invalid,
-                "dry_run: only with postgres.mode = \"outbox\", where something waits");
+                "dry_run: only with postgres.mode = \"outbox\" or \"notify\"");
   }
   if (auto rules = Rules::compile(config.rule_list()); !rules) return rules.error();
   return {};

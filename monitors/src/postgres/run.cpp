@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "postgres/monitor_loop.hpp"
+#include "postgres/notify_dry_run.hpp"
 #include "postgres/outbox_reader.hpp"
 #include "process/app.hpp"
 
@@ -16,6 +17,8 @@ int run_postgres_monitor(int argc, char** argv) {
       schema, "peal-monitor-postgres", "Publishes what changes in a Postgres database.",
       std::vector<std::string>(argv + 1, argv + argc), [&] { return complete(config); });
   if (const auto code = said_and_done(loaded)) return *code;
+  if (config.dry_run && config.mode == "notify")
+    return notify_dry_run(config, std::cout, std::cerr);
   if (config.dry_run) {
     const auto lines = dry_run(config);
     if (lines) {
