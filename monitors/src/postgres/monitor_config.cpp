@@ -97,10 +97,6 @@ Result<void> complete(MonitorConfig& config) {
   for (const ListenConfig& listen : config.listens) {
     if (auto good = Listen::compile(listen); !good) return good.error();
   }
-  if (config.dry_run && config.mode == "logical") {
-    return fail(ErrorCode::config_invalid,
-                "dry_run: only with postgres.mode = \"outbox\" or \"notify\"");
-  }
   if (auto rules = Rules::compile(config.rule_list()); !rules) return rules.error();
   return {};
 }

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "postgres/logical_dry_run.hpp"
 #include "postgres/monitor_loop.hpp"
 #include "postgres/notify_dry_run.hpp"
 #include "postgres/outbox_reader.hpp"
@@ -20,7 +21,7 @@ int run_postgres_monitor(int argc, char** argv) {
   if (config.dry_run && config.mode == "notify")
     return notify_dry_run(config, std::cout, std::cerr);
   if (config.dry_run) {
-    const auto lines = dry_run(config);
+    const auto lines = config.mode == "logical" ? logical_dry_run(config) : dry_run(config);
     if (lines) {
       std::cout << *lines;
     } else {
