@@ -29,7 +29,7 @@ begin perform pg_notify('bench', to_jsonb(new)::text); return null; end $$;
 create trigger say after insert on notify_changes for each row execute function say();
 create publication bench for table logical_changes;
 """
-RULES = ('[[channels]]\npattern = "*"\nrecoverable = true\nhistory_length_max = 100\nsubscribe = "anyone"\n')
+RULES = ('[[channels]]\npattern = "*"\nrecoverable = true\nhistory_length_max = 100000\nsubscribe = "anyone"\n')
 
 
 def config_of(mode: str, rules: int) -> str:
@@ -72,14 +72,19 @@ class Listener(threading.Thread):
 
     def __init__(self, gateway, channel: str, count: int):
         super().__init__()
-        self.session, self.count, self.seen = Session(gateway), count, {}
+        self.session, self.count, self.seen, self.told = Session(gateway), count, {}, []
         self.session.call("subscribe", channel=channel)
 
     def run(self):
         while len(self.seen) < self.count:
-            text = self.session.socket.recv(timeout=60)
+            try:
+                event = json.loads(self.session.socket.recv(timeout=60))
+            except TimeoutError:
+                return
             now = time.time()
-            message = json.loads(text).get("message", {})
+            if event["event"] != "message":
+                self.told.append(event)
+            message = event.get("message", {})
             if "id" in message:
                 self.seen[message["id"]] = now
         self.session.close()
@@ -159,6 +164,7 @@ class Stage:
                 said = self.pgbench(*words)
                 listener.join()
             seen = listener.seen
+            assert len(seen) == count, f"{mode}: {count} were committed, {len(seen)} heard; told was {listener.told}"
         commits = {row["id"]: row["at"] for row in self.postgres.rows(
             f"select id, extract(epoch from pg_xact_commit_timestamp(xmin)) as at from {mode}_changes")}
         assert commits.keys() == seen.keys(), f"{len(commits)} were committed and {len(seen)} seen"
