@@ -87,11 +87,13 @@ def test_a_bad_file_is_refused_and_the_old_one_stays(cluster):
 
 
 def test_what_needs_a_restart_is_named(cluster):
-    gateway = cluster.gateway(config=RULES)
-    reload(gateway, 'shards = 3\nflush_delay = "1ms"\n' + RULES)
+    secret = '\n[redis]\npassword = "{}"\n'
+    gateway = cluster.gateway(config=RULES + secret.format("one"))
+    reload(gateway, 'shards = 3\nflush_delay = "1ms"\n' + RULES + secret.format("another"))
     until(lambda: "reloaded: channel rules" in gateway.log(), "it says that it is done")
     named = [line for line in gateway.log().splitlines() if "only a restart" in line]
-    assert len(named) == 2 and "flush_delay" in named[0] and "shards" in named[1], named
+    assert [line.rpartition("key=")[2] for line in named] == ["flush_delay", "redis.password", "shards"], named
+    assert "another" not in gateway.log()
 
 
 def make_certificate(folder, name: str) -> None:

@@ -1,7 +1,5 @@
 #include "server/app.hpp"
 
-#include <iostream>
-
 #include "peal/proto/json.hpp"
 #include "server/control_handlers.hpp"
 
@@ -129,18 +127,9 @@ int run_broker(int argc, char** argv) {
   const auto loaded = runtime::load_config(schema, "peal-broker",
                                            "Orders publications and fans them out to gateways.",
                                            arguments, [&] { return complete(config); });
-  if (loaded.action == runtime::LoadedConfig::Action::exit) {
-    (loaded.exit_code == 0 ? std::cout : std::cerr) << loaded.output;
-    return loaded.exit_code;
-  }
-  const auto level = runtime::log_level_from_name(config.process.log_level);
-  const auto backend = runtime::make_log_backend(
-      config.process.log_format == "json" ? runtime::LogFormat::json : runtime::LogFormat::text,
-      level.value_or(runtime::LogLevel::info));
-  const runtime::Logger logger(backend);
-  for (const std::string& warning : loaded.warnings)
-    logger.warn(warning);
-  return App(std::move(config), backend).run();
+  if (const auto code = runtime::said_and_done(loaded)) return *code;
+  auto backend = runtime::log_of(config.process, loaded);
+  return App(std::move(config), std::move(backend)).run();
 }
 
 }  // namespace peal::broker

@@ -1,6 +1,5 @@
 #include "io/listener.hpp"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,6 +11,8 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+
+#include "io/net_address.hpp"
 
 namespace peal::gateway {
 namespace {
@@ -27,18 +28,6 @@ struct Address {
   const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage); }
   sockaddr* raw() { return reinterpret_cast<sockaddr*>(&storage); }
 };
-
-std::string text_of(const Address& address) {
-  char host[INET6_ADDRSTRLEN] = "";
-  if (address.storage.ss_family == AF_INET6) {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
-    ::inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
-    return "[" + std::string(host) + "]:" + std::to_string(ntohs(v6->sin6_port));
-  }
-  const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
-  ::inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-  return std::string(host) + ":" + std::to_string(ntohs(v4->sin_port));
-}
 
 Result<Address> parse(const std::string& listen) {
   const std::size_t colon = listen.rfind(':');
@@ -133,19 +122,12 @@ Result<ListenerSet> open_listeners(const std::string& listen, std::size_t count)
     if (i > 0) continue;
     address.size = sizeof address.storage;
     ::getsockname(set.sockets[0].get(), address.raw(), &address.size);
-    set.address = text_of(address);
+    set.address = NetAddress::of(address.storage).value().text();
     Result<Fd> lock = take_lock(set.address);
     if (!lock) return lock.error();
     set.lock = std::move(*lock);
   }
   return set;
-}
-
-std::string peer_address(int fd) {
-  Address address;
-  address.size = sizeof address.storage;
-  if (::getpeername(fd, address.raw(), &address.size) != 0) return {};
-  return text_of(address);
 }
 
 }  // namespace peal::gateway

@@ -45,7 +45,4 @@ struct ListenerSet {
 /// free one.
 Result<ListenerSet> open_listeners(const std::string& listen, std::size_t count);
 
-/// "address:port" of the other end of a socket, or "" when it is gone.
-std::string peer_address(int fd);
-
 }  // namespace peal::gateway

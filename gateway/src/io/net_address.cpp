@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <charconv>
@@ -72,6 +71,10 @@ std::optional<NetAddress> NetAddress::of_peer(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
+  return of(storage);
+}
+
+std::optional<NetAddress> NetAddress::of(const sockaddr_storage& storage) {
   if (storage.ss_family == AF_INET) {
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
     return of_bytes({reinterpret_cast<const char*>(&v4->sin_addr), 4}, ntohs(v4->sin_port));

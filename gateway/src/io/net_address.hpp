@@ -3,6 +3,8 @@
 // IPv6 form (::ffff:1.2.3.4), so that a client of a dual-stack listener is the same client. Pure,
 // but for `of_peer`.
 
+#include <sys/socket.h>
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -22,6 +24,8 @@ struct NetAddress {
   static std::optional<NetAddress> parse(std::string_view text);
   /// Of four or sixteen bytes in network order.
   static NetAddress of_bytes(std::string_view raw, std::uint16_t port);
+  /// None when it is no internet address.
+  static std::optional<NetAddress> of(const sockaddr_storage& storage);
   /// The other end of a socket; none when it is no internet socket or is gone.
   static std::optional<NetAddress> of_peer(int fd);
   bool v4() const;

@@ -2,12 +2,10 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <iostream>
 #include <mutex>
 
 #include "peal/proto/json.hpp"
 #include "server/control_handlers.hpp"
-#include "server/reload.hpp"
 
 namespace peal::gateway {
 namespace {
@@ -24,13 +22,6 @@ std::string json_member(std::string_view name, std::string_view text) {
 /// Whether what is published here is heard here only.
 bool alone(const GatewayConfig& config) {
   return !config.zmq && !config.redis;
-}
-
-std::shared_ptr<runtime::LogBackend> log_backend(const runtime::ProcessConfig& config) {
-  const auto format =
-      config.log_format == "json" ? runtime::LogFormat::json : runtime::LogFormat::text;
-  return runtime::make_log_backend(
-      format, runtime::log_level_from_name(config.log_level).value_or(runtime::LogLevel::info));
 }
 
 }  // namespace
@@ -109,8 +100,8 @@ void App::drain() {
 void App::reload() {
   if (!started_.load()) return;
   AppConfig fresh;
-  std::string printed;
-  const runtime::LoadedConfig loaded = source_.load(fresh, printed);
+  Settings settings;
+  const runtime::LoadedConfig loaded = source_.load(fresh, settings);
   std::string why;
   if (loaded.action == runtime::LoadedConfig::Action::exit) {
     why = loaded.output;
@@ -125,7 +116,7 @@ void App::reload() {
   about_->reloaded();
   for (const std::string& warning : loaded.warnings)
     logger_.warn(warning);
-  for (const std::string& key : keys_for_a_restart(source_.printed, printed))
+  for (const std::string& key : keys_for_a_restart(source_.settings, settings))
     logger_.warn("changed, but only a restart puts it in force", {{"key", key}});
   logger_.info("reloaded: channel rules, keys and certificate");
 }
@@ -166,24 +157,19 @@ runtime::ProcessCallbacks App::callbacks() {
 int run_gateway(int argc, char** argv) {
   App::Source source;
   source.load = [words = std::vector<std::string>(argv + 1, argv + argc)](AppConfig& config,
-                                                                          std::string& printed) {
+                                                                          Settings& settings) {
     runtime::ConfigSchema schema;
     describe(schema, config);
     auto loaded = runtime::load_config(
         schema, "peal-gateway", "Holds the clients' connections and brings them what is published.",
         words, [&config] { return complete(config); });
-    printed = schema.print();
+    settings = schema.values();
     return loaded;
   };
   AppConfig config;
-  const auto loaded = source.load(config, source.printed);
-  if (loaded.action == runtime::LoadedConfig::Action::exit) {
-    (loaded.exit_code == 0 ? std::cout : std::cerr) << loaded.output;
-    return loaded.exit_code;
-  }
-  auto backend = log_backend(config.process);
-  for (const std::string& warning : loaded.warnings)
-    runtime::Logger(backend).warn(warning);
+  const auto loaded = source.load(config, source.settings);
+  if (const auto code = runtime::said_and_done(loaded)) return *code;
+  auto backend = runtime::log_of(config.process, loaded);
   return App(std::move(config), std::move(backend), std::move(source)).run();
 }
 

@@ -18,6 +18,7 @@
 #include "server/about_probe.hpp"
 #include "server/app_config.hpp"
 #include "server/balancer.hpp"
+#include "server/reload.hpp"
 
 namespace peal::gateway {
 
@@ -25,8 +26,8 @@ class App {
  public:
   /// Where the configuration came from, for SIGHUP; without `load` nothing is read again.
   struct Source {
-    std::string printed;  ///< what is in force, as ConfigSchema::print() says it
-    std::function<runtime::LoadedConfig(AppConfig& config, std::string& printed)> load;
+    Settings settings;  ///< what is in force
+    std::function<runtime::LoadedConfig(AppConfig& config, Settings& settings)> load;
   };
   App(AppConfig config, std::shared_ptr<runtime::LogBackend> backend, Source source = {});
   ~App();

@@ -1,14 +1,16 @@
 #pragma once
 // What a configuration that was read again would change. Pure.
 
+#include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace peal::gateway {
 
-/// Keys whose values differ between two outcomes of ConfigSchema::print() and that only a restart
-/// puts in force: all but the certificate's files, [keys] and [[channels]].
-std::vector<std::string> keys_for_a_restart(std::string_view before, std::string_view after);
+/// Key -> value, as ConfigSchema::values() says it.
+using Settings = std::map<std::string, std::string>;
+
+/// Keys whose values differ and that only a restart puts in force: all but the certificate's files.
+std::vector<std::string> keys_for_a_restart(const Settings& before, const Settings& after);
 
 }  // namespace peal::gateway

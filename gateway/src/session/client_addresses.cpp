@@ -1,10 +1,5 @@
 #include "session/client_addresses.hpp"
 
-#include <algorithm>
-
-#include "http/text.hpp"
-#include "io/listener.hpp"
-
 namespace peal::gateway {
 
 using Says = ProxyTrust::Says;
@@ -72,7 +67,8 @@ void ClientAddresses::heard(std::uint32_t index, const http::Request& request) {
 
 std::string ClientAddresses::text(std::uint32_t index, int fd) const {
   if (trust_ != nullptr && entries_[index].known) return entries_[index].client.text();
-  return peer_address(fd);
+  const auto peer = NetAddress::of_peer(fd);
+  return peer ? peer->text() : std::string();
 }
 
 }  // namespace peal::gateway

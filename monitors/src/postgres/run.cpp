@@ -17,7 +17,7 @@ int run_postgres_monitor(int argc, char** argv) {
   const auto loaded = runtime::load_config(
       schema, "peal-monitor-postgres", "Publishes what changes in a Postgres database.",
       std::vector<std::string>(argv + 1, argv + argc), [&] { return complete(config); });
-  if (const auto code = said_and_done(loaded)) return *code;
+  if (const auto code = runtime::said_and_done(loaded)) return *code;
   if (config.dry_run && config.mode == "notify")
     return notify_dry_run(config, std::cout, std::cerr);
   if (config.dry_run) {
@@ -30,7 +30,7 @@ int run_postgres_monitor(int argc, char** argv) {
     return lines ? 0 : 1;
   }
   App app({"postgres", config.process, config.control, config.limits},
-          log_of(config.process, loaded),
+          runtime::log_of(config.process, loaded),
           [&](const runtime::Logger& logger, runtime::ProbeRegistry& probes,
               App::OnHopeless on_hopeless) {
             return std::make_unique<MonitorLoop>(config, logger, probes, std::move(on_hopeless));

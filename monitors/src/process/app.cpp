@@ -1,7 +1,5 @@
 #include "process/app.hpp"
 
-#include <iostream>
-
 #include "peal/proto/json.hpp"
 
 namespace peal::monitor {
@@ -67,24 +65,6 @@ void App::drain() {
   control_.stop();
   runner_->stop();
   process_.drained();
-}
-
-std::optional<int> said_and_done(const runtime::LoadedConfig& loaded) {
-  if (loaded.action != runtime::LoadedConfig::Action::exit) return std::nullopt;
-  (loaded.exit_code == 0 ? std::cout : std::cerr) << loaded.output;
-  return loaded.exit_code;
-}
-
-std::shared_ptr<runtime::LogBackend> log_of(const runtime::ProcessConfig& config,
-                                            const runtime::LoadedConfig& loaded) {
-  const auto level = runtime::log_level_from_name(config.log_level);
-  auto backend = runtime::make_log_backend(
-      config.log_format == "json" ? runtime::LogFormat::json : runtime::LogFormat::text,
-      level.value_or(runtime::LogLevel::info));
-  const runtime::Logger logger(backend);
-  for (const std::string& warning : loaded.warnings)
-    logger.warn(warning);
-  return backend;
 }
 
 }  // namespace peal::monitor

@@ -65,11 +65,4 @@ class App {
   std::atomic<bool> hopeless_{false};
 };
 
-/// Prints what loading the configuration wants printed; null: go on, else the exit code.
-std::optional<int> said_and_done(const runtime::LoadedConfig& loaded);
-
-/// The process's log, with the configuration's warnings in it.
-std::shared_ptr<runtime::LogBackend> log_of(const runtime::ProcessConfig& config,
-                                            const runtime::LoadedConfig& loaded);
-
 }  // namespace peal::monitor

@@ -21,11 +21,11 @@ std::string masked(const std::string& text) {
   return text.empty() ? "\"\"" : "\"********\"";
 }
 
-std::string toml_list(const Texts& texts, bool secret) {
+std::string toml_list(const Texts& texts, bool mask) {
   std::string out = "[";
   for (const std::string& text : texts) {
     if (out.size() > 1) out += ", ";
-    out += secret ? masked(text) : toml_string(text);
+    out += mask ? masked(text) : toml_string(text);
   }
   return out + "]";
 }
@@ -72,13 +72,12 @@ ConfigSchema::ConfigSchema(ConfigSchema&&) noexcept = default;
 
 void ConfigSchema::field(std::string_view key, std::string& target, std::string_view help,
                          Visibility visibility) {
-  const bool secret = visibility == Visibility::secret;
-  impl_->add({std::string(key), std::string(help), Kind::text, secret,
+  impl_->add({std::string(key), std::string(help), Kind::text, visibility == Visibility::secret,
               [&target](const Texts& texts) -> Result<void> {
                 target = texts.back();
                 return {};
               },
-              [&target, secret] { return secret ? masked(target) : toml_string(target); }});
+              [&target](bool mask) { return mask ? masked(target) : toml_string(target); }});
 }
 
 void ConfigSchema::field(std::string_view key, bool& target, std::string_view help) {
@@ -89,7 +88,7 @@ void ConfigSchema::field(std::string_view key, bool& target, std::string_view he
                 target = *value;
                 return {};
               },
-              [&target] { return target ? "true" : "false"; }});
+              [&target](bool) { return target ? "true" : "false"; }});
 }
 
 void ConfigSchema::field(std::string_view key, std::size_t& target, std::string_view help) {
@@ -101,7 +100,7 @@ void ConfigSchema::field(std::string_view key, std::size_t& target, std::string_
                 target = *value;
                 return {};
               },
-              [&target, bytes] { return format_size(target, bytes); }});
+              [&target, bytes](bool) { return format_size(target, bytes); }});
 }
 
 void ConfigSchema::field(std::string_view key, std::chrono::milliseconds& target,
@@ -113,7 +112,7 @@ void ConfigSchema::field(std::string_view key, std::chrono::milliseconds& target
                 target = *value;
                 return {};
               },
-              [&target] { return format_duration(target); }});
+              [&target](bool) { return format_duration(target); }});
 }
 
 void ConfigSchema::field(std::string_view key, std::chrono::seconds& target,
@@ -128,18 +127,17 @@ void ConfigSchema::field(std::string_view key, std::chrono::seconds& target,
                 target = std::chrono::duration_cast<seconds>(*value);
                 return {};
               },
-              [&target] { return format_duration(target); }});
+              [&target](bool) { return format_duration(target); }});
 }
 
 void ConfigSchema::field(std::string_view key, std::vector<std::string>& target,
                          std::string_view help, Visibility visibility) {
-  const bool secret = visibility == Visibility::secret;
-  impl_->add({std::string(key), std::string(help), Kind::list, secret,
+  impl_->add({std::string(key), std::string(help), Kind::list, visibility == Visibility::secret,
               [&target](const Texts& texts) -> Result<void> {
                 target = texts;
                 return {};
               },
-              [&target, secret] { return toml_list(target, secret); }});
+              [&target](bool mask) { return toml_list(target, mask); }});
 }
 
 void ConfigSchema::table(std::string_view key, std::map<std::string, std::string>& target,
@@ -189,6 +187,13 @@ std::string ConfigSchema::print() const {
       out += "[[" + array.key + "]]\n" + entry;
   }
   return out;
+}
+
+std::map<std::string, std::string> ConfigSchema::values() const {
+  std::map<std::string, std::string> found;
+  for (const ConfigField& field : impl_->fields)
+    found.emplace(field.key, field.write(false));
+  return found;
 }
 
 std::string ConfigSchema::markdown() const {

@@ -21,7 +21,9 @@ struct ConfigField {
   bool secret = false;
   /// The error is a half sentence: "is not a size, like 64 or 512KiB".
   std::function<Result<void>(const std::vector<std::string>&)> set;
-  std::function<std::string()> show;  ///< as TOML writes it; secrets masked
+  std::function<std::string(bool mask)> write;  ///< as TOML writes it
+
+  std::string show() const { return write(secret); }
 };
 
 struct ConfigTable {

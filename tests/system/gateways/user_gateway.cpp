@@ -1,7 +1,5 @@
 // peal-gateway whose application knows its users: a connect token "user:NAME" makes the session
 // NAME's. Everything else, the command line too, is as in peal-gateway.
-#include <iostream>
-
 #include "server/app.hpp"
 #include "server/app_config.hpp"
 
@@ -14,10 +12,8 @@ int main(int argc, char** argv) {
   const auto loaded =
       runtime::load_config(schema, "user_gateway", "A gateway that knows users.",
                            {argv + 1, argv + argc}, [&] { return complete(config); });
-  if (loaded.action == runtime::LoadedConfig::Action::exit) {
-    std::cerr << loaded.output;
-    return loaded.exit_code;
-  }
+  if (const auto code = runtime::said_and_done(loaded)) return *code;
+  auto backend = runtime::log_of(config.process, loaded);
   config.gateway.hooks.connect = [](const gateway::ConnectQuestion& question,
                                     const gateway::HookCompletion& completion) {
     constexpr std::string_view kUser = "user:";
@@ -28,7 +24,5 @@ int main(int argc, char** argv) {
     principal->user = question.token.substr(kUser.size());
     completion.allow(std::move(principal));
   };
-  return gateway::App(std::move(config),
-                      runtime::make_log_backend(runtime::LogFormat::text, runtime::LogLevel::info))
-      .run();
+  return gateway::App(std::move(config), std::move(backend)).run();
 }

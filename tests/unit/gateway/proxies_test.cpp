@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -16,6 +17,19 @@ using Status = ProxyPreface::Status;
 std::string round_trip(std::string_view text) {
   const auto address = NetAddress::parse(text);
   return address ? address->text() : "none";
+}
+
+TEST(NetAddress, OfADualStackSocketIsTheClientsOwn) {
+  sockaddr_storage storage{};
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+  v6->sin6_family = AF_INET6;
+  v6->sin6_port = htons(80);
+  ::inet_pton(AF_INET6, "::ffff:192.0.2.7", &v6->sin6_addr);
+  EXPECT_EQ(NetAddress::of(storage)->text(), "192.0.2.7:80");
+  ::inet_pton(AF_INET6, "2001:db8::7", &v6->sin6_addr);
+  EXPECT_EQ(NetAddress::of(storage)->text(), "[2001:db8::7]:80");
+  storage.ss_family = AF_UNIX;
+  EXPECT_FALSE(NetAddress::of(storage));
 }
 
 TEST(NetAddress, IsReadAndWrittenWithAndWithoutAPort) {

@@ -251,6 +251,17 @@ TEST_F(ConfigTest, PrintConfigMasksSecretsAndCanBeReadBack) {
   EXPECT_EQ(settings_.rules[1].pattern, "second");
 }
 
+TEST_F(ConfigTest, ValuesToCompareHaveSecretsAsTheyAre) {
+  Settings settings;
+  ConfigSchema schema;
+  describe_all(schema, settings);
+  settings.secret_key = "abcdef";
+  const auto values = schema.values();
+  EXPECT_EQ(values.at("curve.secret_key"), "\"abcdef\"");
+  EXPECT_EQ(values.at("queue.bytes_max"), "\"64KiB\"");
+  EXPECT_EQ(values.count("keys"), 0U);
+}
+
 TEST_F(ConfigTest, AWrongSecretIsNotRepeated) {
   EXPECT_THAT(load_file("curve.secret_key = 12345\n").output, Not(HasSubstr("12345")));
 }

@@ -49,6 +49,9 @@ class ConfigSchema {
 
   /// What --print-config shows: TOML with every key, its help as a comment, secrets masked.
   std::string print() const;
+  /// Key -> value as TOML writes it, secrets as they are: to compare, never to show. Without tables
+  /// and arrays.
+  std::map<std::string, std::string> values() const;
   /// Rows of a Markdown table: key, value now, help. For documentation: it adds an entry to every
   /// array.
   std::string markdown() const;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,12 @@ class ConfigSchema;
 void describe(ConfigSchema& schema, ProcessConfig& config);
 /// Gives an empty name its default; refuses names, levels, formats and addresses that cannot be.
 Result<void> complete(ProcessConfig& config);
+
+struct LoadedConfig;
+/// Prints what loading the configuration wants printed; null: go on, else the exit code.
+std::optional<int> said_and_done(const LoadedConfig& loaded);
+/// The process's log, with the configuration's warnings in it.
+std::shared_ptr<LogBackend> log_of(const ProcessConfig& config, const LoadedConfig& loaded);
 
 /// What the App does when the process's life moves on.
 struct ProcessCallbacks {
