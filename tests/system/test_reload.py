@@ -1,4 +1,7 @@
-"""SIGHUP: channel rules, keys and the certificate are read again under running sessions; what is wrong changes nothing."""
+"""SIGHUP: channel rules, keys and the certificate are read again under running sessions; what is wrong changes nothing.
+
+Brokers read their channel rules again, alike.
+"""
 
 import signal
 import ssl
@@ -32,17 +35,17 @@ fresh = "a fresh secret"
 REFUSED = "not reloaded, the old configuration stays"
 
 
-def reload(gateway, config: str, taken: bool = True) -> None:
-    (gateway.folder / f"{gateway.name}.toml").write_text(config)
-    before, refused = gateway.metric("peal_reloads_total"), gateway.log().count(REFUSED)
-    gateway.signal(signal.SIGHUP)
+def reload(process, config: str, taken: bool = True) -> None:
+    (process.folder / f"{process.name}.toml").write_text(config)
+    before, refused = process.metric("peal_reloads_total"), process.log().count(REFUSED)
+    process.signal(signal.SIGHUP)
     if taken:
-        until(lambda: gateway.metric("peal_reloads_total") == before + 1, "the configuration is read again")
-        assert gateway.metric("peal_reload_refused") == 0
+        until(lambda: process.metric("peal_reloads_total") == before + 1, "the configuration is read again")
+        assert process.metric("peal_reload_refused") == 0
     else:
-        until(lambda: gateway.log().count(REFUSED) == refused + 1, "it is refused")
-        assert gateway.metric("peal_reload_refused") == 1
-        assert gateway.metric("peal_reloads_total") == before
+        until(lambda: process.log().count(REFUSED) == refused + 1, "it is refused")
+        assert process.metric("peal_reload_refused") == 1
+        assert process.metric("peal_reloads_total") == before
 
 
 def test_rules_and_keys_change_under_running_sessions(cluster):
@@ -127,3 +130,36 @@ def test_a_renewed_certificate_is_shown_without_dropping_a_session(cluster, tmp_
         assert session.event()["message"] == "still here"
         assert request(gateway, "POST", "/channels/a", '"again"', tls=ssl._create_unverified_context())[0] == 200
         assert session.event()["message"] == "again"
+
+
+LOG = """
+[[channels]]
+pattern = "log:*"
+recoverable = true
+"""
+ANYONE = 'subscribe = "anyone"\npublish = "anyone"\n'
+TWO_LOGS = LOG + LOG.replace("log:", "late:")
+
+
+def test_a_broker_reads_its_channels_again_and_keeps_the_logs_that_it_has(cluster):
+    (cluster.folder / "broker-1.toml").write_text(LOG)
+    broker = cluster.broker(flags=["--config", str(cluster.folder / "broker-1.toml")])
+    rules = LOG + ANYONE + LOG.replace("log:", "late:") + ANYONE
+    gateway = cluster.gateway(config=rules, flags=["--bus-driver", "zmq", "--bus-connect", broker.ready["listen"]])
+    with Session(gateway) as one:
+        kept = one.call("subscribe", channel="log:1")
+        assert one.call("publish", channel="log:1", message=1)["offset"] == 1
+        assert one.call("publish", channel="late:1", message=1) == {}, "not yet a log"
+        for bad, says in [("nonsense", "broker-1.toml"), (LOG.replace("recoverable", "recoverabel"), "recoverable"),
+                          (LOG.replace('pattern = "log:*"', ""), "pattern"), ("[limits]\nmessage_bytes_max = 0\n", "message_bytes_max")]:
+            reload(broker, bad, taken=False)
+            assert says in broker.log().splitlines()[-1], broker.log()
+            assert one.call("publish", channel="late:1", message=2) == {}
+        reload(broker, TWO_LOGS + 'history_length_max = 7\n[store]\npath = "elsewhere"\n')
+        assert "only a restart puts it in force key=store.path" in broker.log()
+        assert one.call("publish", channel="late:1", message=3)["offset"] == 1, "a log by now"
+        again = one.call("publish", channel="log:1", message=2)
+        assert again == {"epoch": kept["epoch"], "offset": 2}, "what there was goes on"
+        assert [one.event()["message"], one.event()["message"]] == [1, 2]
+        assert gateway.metric("peal_closes_total") == 0 and gateway.metric("peal_bus_linked") == 1
+    assert broker.alive and gateway.alive

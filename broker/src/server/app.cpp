@@ -22,10 +22,13 @@ BrokerLoopConfig loop_config(const BrokerConfig& config) {
 
 }  // namespace
 
-App::App(BrokerConfig config, std::shared_ptr<runtime::LogBackend> backend)
+App::App(BrokerConfig config, std::shared_ptr<runtime::LogBackend> backend, Source source)
     : config_(std::move(config)),
+      source_(std::move(source)),
+      rules_(std::make_shared<runtime::Replaceable<BrokerConfig::Rules>>(config_.rules)),
       backend_(std::move(backend)),
       logger_(backend_),
+      reloader_({source_.settings, {}, "channel rules"}, logger_, probes_),
       process_(config_.process, probes_, logger_),
       control_(config_.control, config_.process.name, config_.limits, logger_, probes_) {}
 
@@ -34,6 +37,7 @@ App::~App() = default;
 runtime::ProcessCallbacks App::callbacks() {
   runtime::ProcessCallbacks callbacks;
   callbacks.drain = [this] { drain(); };
+  callbacks.reload = [this] { reload(); };
   // While it starts it is alive: a large store takes its time to be verified.
   callbacks.healthy = [this] { return !started_.load() || loop_->healthy(); };
   callbacks.ready = [this] {
@@ -93,8 +97,8 @@ Result<void> App::start_loop() {
     redis_ = RedisStorage::open(config_.redis, logger_, probes_);
     loop.make_store = redis_->maker();
   }
-  loop_ = std::make_unique<BrokerLoop>(std::move(loop), options_of(config_), config_.limits,
-                                       logger_, probes_);
+  loop_ = std::make_unique<BrokerLoop>(std::move(loop), options_of(rules_), config_.limits, logger_,
+                                       probes_);
   add_control_handlers(control_, *loop_, process_, config_.limits);
   return loop_->start();
 }
@@ -119,17 +123,24 @@ void App::drain() {
   process_.drained();
 }
 
+void App::reload() {
+  if (!started_.load()) return;
+  BrokerConfig fresh;
+  reloader_.reload([&](runtime::Settings& settings) { return source_.load(fresh, settings); },
+                   [&]() -> Result<void> {
+                     rules_->replace(std::move(fresh.rules));
+                     return {};
+                   });
+}
+
 int run_broker(int argc, char** argv) {
+  auto source = runtime::config_source<BrokerConfig>(
+      "peal-broker", "Orders publications and fans them out to gateways.", {argv + 1, argv + argc});
   BrokerConfig config;
-  runtime::ConfigSchema schema;
-  describe(schema, config);
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const auto loaded = runtime::load_config(schema, "peal-broker",
-                                           "Orders publications and fans them out to gateways.",
-                                           arguments, [&] { return complete(config); });
+  const auto loaded = source.load(config, source.settings);
   if (const auto code = runtime::said_and_done(loaded)) return *code;
   auto backend = runtime::log_of(config.process, loaded);
-  return App(std::move(config), std::move(backend)).run();
+  return App(std::move(config), std::move(backend), std::move(source)).run();
 }
 
 }  // namespace peal::broker

@@ -1,7 +1,7 @@
 #pragma once
 // The process peal-broker: wires config, process, broker thread and control socket together,
 // top-down. Ready: the bus socket is bound and its thread turns. Draining: not ready at once, links
-// are told, end.
+// are told, end. SIGHUP: the channel rules are read again; what is wrong changes nothing.
 //   Signals and internal listener: Process. Bus: BrokerLoop's thread. Control and ingest: their
 //   own.
 
@@ -13,6 +13,7 @@
 #include "peal/runtime/control.hpp"
 #include "peal/runtime/probe.hpp"
 #include "peal/runtime/process.hpp"
+#include "peal/runtime/reloader.hpp"
 #include "server/broker_config.hpp"
 #include "server/broker_loop.hpp"
 
@@ -20,7 +21,8 @@ namespace peal::broker {
 
 class App {
  public:
-  App(BrokerConfig config, std::shared_ptr<runtime::LogBackend> backend);
+  using Source = runtime::ConfigSource<BrokerConfig>;
+  App(BrokerConfig config, std::shared_ptr<runtime::LogBackend> backend, Source source);
   ~App();
 
   /// Starts all, waits for the end; the exit code.
@@ -33,11 +35,15 @@ class App {
   runtime::ProcessCallbacks callbacks();
   std::string ready_members() const;
   void drain();
+  void reload();
 
   const BrokerConfig config_;
+  const Source source_;
+  const std::shared_ptr<runtime::Replaceable<BrokerConfig::Rules>> rules_;
   const std::shared_ptr<runtime::LogBackend> backend_;
   const runtime::Logger logger_;
   runtime::ProbeRegistry probes_;
+  runtime::Reloader reloader_;
   runtime::Process process_;
   // They outlive the loop, whose core has its store in one of them.
   std::unique_ptr<DiskStorage> storage_;

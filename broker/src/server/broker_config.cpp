@@ -85,9 +85,10 @@ Result<void> complete(BrokerConfig& config) {
                                 "bus.listen");
 }
 
-OptionsOf options_of(const BrokerConfig& config) {
-  return [rules = config.rules](std::string_view channel) {
+OptionsOf options_of(std::shared_ptr<const runtime::Replaceable<BrokerConfig::Rules>> replaceable) {
+  return [replaceable = std::move(replaceable)](std::string_view channel) {
     ChannelOptions options;
+    const BrokerConfig::Rules& rules = replaceable->get();
     const auto matches = [&](const BrokerConfig::Rule& rule) {
       return glob_matches(rule.pattern, channel);
     };

@@ -3,6 +3,7 @@
 // can say.
 
 #include <deque>
+#include <memory>
 #include <string>
 
 #include "peal/broker/disk_storage.hpp"
@@ -10,6 +11,7 @@
 #include "peal/runtime/config.hpp"
 #include "peal/runtime/control.hpp"
 #include "peal/runtime/process.hpp"
+#include "peal/runtime/replaceable.hpp"
 #include "server/broker_loop.hpp"
 
 namespace peal::broker {
@@ -40,13 +42,14 @@ struct BrokerConfig {
     bool occupancy = false;
   };
   /// A deque, since the schema points at the fields.
-  std::deque<Rule> rules;
+  using Rules = std::deque<Rule>;
+  Rules rules;
 };
 
 void describe(runtime::ConfigSchema& schema, BrokerConfig& config);
 /// Completes and checks; the error names the key.
 Result<void> complete(BrokerConfig& config);
-/// What the rules say of a channel's log.
-OptionsOf options_of(const BrokerConfig& config);
+/// What the rules say of a channel's log; they may be replaced meanwhile.
+OptionsOf options_of(std::shared_ptr<const runtime::Replaceable<BrokerConfig::Rules>> rules);
 
 }  // namespace peal::broker

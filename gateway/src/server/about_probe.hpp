@@ -15,8 +15,6 @@ class AboutProbe final : public runtime::Probe {
   AboutProbe(const Gateway& gateway, runtime::ProbeRegistry& probes)
       : gateway_(gateway), registration_(probes.add(*this)) {}
 
-  void reloaded() { reload_failed_.store(false), reloads_.fetch_add(1); }           ///< any thread
-  void reload_refused() { reload_failed_.store(true); }                             ///< any thread
   void ingest_failed() { ingest_failed_.fetch_add(1, std::memory_order_relaxed); }  ///< any thread
 
   void collect(runtime::MetricSink& sink) const override {
@@ -24,10 +22,6 @@ class AboutProbe final : public runtime::Probe {
     sink.gauge("peal_bus_linked", "1 while publishes can be taken", state.linked ? 1 : 0);
     sink.gauge("peal_bus_shared", "1 when other gateways hear what is published here",
                state.shared ? 1 : 0);
-    sink.counter("peal_reloads_total", "Times that the configuration was read again and taken",
-                 static_cast<double>(reloads_.load()));
-    sink.gauge("peal_reload_refused", "1 while the last one was refused and the old one is kept",
-               reload_failed_.load() ? 1 : 0);
     sink.counter("peal_ingest_failed_total", "Ingested publications that the core did not take",
                  static_cast<double>(ingest_failed_.load()));
   }
@@ -35,8 +29,6 @@ class AboutProbe final : public runtime::Probe {
  private:
   const Gateway& gateway_;
   std::atomic<std::uint64_t> ingest_failed_{0};
-  std::atomic<std::uint64_t> reloads_{0};
-  std::atomic<bool> reload_failed_{false};
   std::shared_ptr<void> registration_;
 };
 

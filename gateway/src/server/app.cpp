@@ -31,6 +31,9 @@ App::App(AppConfig config, std::shared_ptr<runtime::LogBackend> backend, Source 
       source_(std::move(source)),
       backend_(std::move(backend)),
       logger_(backend_),
+      reloader_(
+          {source_.settings, {"tls.certificate", "tls.key"}, "channel rules, keys and certificate"},
+          logger_, probes_),
       process_(config_.process, probes_, logger_.with("process")) {}
 
 App::~App() {
@@ -100,25 +103,8 @@ void App::drain() {
 void App::reload() {
   if (!started_.load()) return;
   AppConfig fresh;
-  Settings settings;
-  const runtime::LoadedConfig loaded = source_.load(fresh, settings);
-  std::string why;
-  if (loaded.action == runtime::LoadedConfig::Action::exit) {
-    why = loaded.output;
-  } else if (const auto done = gateway_->reload(fresh.gateway); done.has_error()) {
-    why = done.error().message;
-  }
-  if (!why.empty()) {
-    about_->reload_refused();
-    logger_.error("not reloaded, the old configuration stays", {{"reason", why}});
-    return;
-  }
-  about_->reloaded();
-  for (const std::string& warning : loaded.warnings)
-    logger_.warn(warning);
-  for (const std::string& key : keys_for_a_restart(source_.settings, settings))
-    logger_.warn("changed, but only a restart puts it in force", {{"key", key}});
-  logger_.info("reloaded: channel rules, keys and certificate");
+  reloader_.reload([&](runtime::Settings& settings) { return source_.load(fresh, settings); },
+                   [&] { return gateway_->reload(fresh.gateway); });
 }
 
 std::string App::why_not_ready() const {
@@ -155,17 +141,9 @@ runtime::ProcessCallbacks App::callbacks() {
 }
 
 int run_gateway(int argc, char** argv) {
-  App::Source source;
-  source.load = [words = std::vector<std::string>(argv + 1, argv + argc)](AppConfig& config,
-                                                                          Settings& settings) {
-    runtime::ConfigSchema schema;
-    describe(schema, config);
-    auto loaded = runtime::load_config(
-        schema, "peal-gateway", "Holds the clients' connections and brings them what is published.",
-        words, [&config] { return complete(config); });
-    settings = schema.values();
-    return loaded;
-  };
+  auto source = runtime::config_source<AppConfig>(
+      "peal-gateway", "Holds the clients' connections and brings them what is published.",
+      {argv + 1, argv + argc});
   AppConfig config;
   const auto loaded = source.load(config, source.settings);
   if (const auto code = runtime::said_and_done(loaded)) return *code;

@@ -7,7 +7,6 @@
 //   Signals and internal listener: Process. Clients: Gateway's shards. Control: its own thread.
 
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -15,20 +14,16 @@
 #include "peal/runtime/control.hpp"
 #include "peal/runtime/probe.hpp"
 #include "peal/runtime/process.hpp"
+#include "peal/runtime/reloader.hpp"
 #include "server/about_probe.hpp"
 #include "server/app_config.hpp"
 #include "server/balancer.hpp"
-#include "server/reload.hpp"
 
 namespace peal::gateway {
 
 class App {
  public:
-  /// Where the configuration came from, for SIGHUP; without `load` nothing is read again.
-  struct Source {
-    Settings settings;  ///< what is in force
-    std::function<runtime::LoadedConfig(AppConfig& config, Settings& settings)> load;
-  };
+  using Source = runtime::ConfigSource<AppConfig>;
   App(AppConfig config, std::shared_ptr<runtime::LogBackend> backend, Source source = {});
   ~App();
 
@@ -50,6 +45,7 @@ class App {
   std::shared_ptr<runtime::LogBackend> backend_;
   runtime::Logger logger_;
   runtime::ProbeRegistry probes_;
+  runtime::Reloader reloader_;
   runtime::Process process_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<AboutProbe> about_;

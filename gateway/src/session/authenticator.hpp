@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
-#include "peal/gateway/replaceable.hpp"
 #include "peal/gateway/rules.hpp"
 #include "peal/proto/result.hpp"
+#include "peal/runtime/replaceable.hpp"
 
 namespace peal::gateway {
 
@@ -35,7 +35,7 @@ class Authenticator {
   static std::optional<std::string_view> bearer(std::string_view authorization);
 
  private:
-  Replaceable<Keys> keys_;
+  runtime::Replaceable<Keys> keys_;
   std::shared_ptr<const Principal> anonymous_ = std::make_shared<const Principal>();
 };
 

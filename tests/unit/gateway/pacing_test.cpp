@@ -1,12 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <thread>
 #include <vector>
 
-#include "peal/gateway/replaceable.hpp"
 #include "server/balancer.hpp"
-#include "server/reload.hpp"
 #include "session/pacer.hpp"
 
 namespace peal::gateway {
@@ -67,36 +64,6 @@ TEST(Surplus, IsWhatIsClearlyAboveThePart) {
   EXPECT_EQ(surplus(87, 300, 4), 0U) << "a tenth and a few more are not worth a reconnect";
   EXPECT_EQ(surplus(300, 300, 1), 0U) << "nobody else is there";
   EXPECT_EQ(surplus(3, 4, 3), 0U);
-}
-
-TEST(Reload, NamesWhatOnlyARestartChanges) {
-  const Settings before{{"listen", "\"a\""},
-                        {"shards", "1"},
-                        {"tls.certificate", "\"x\""},
-                        {"limits.message_bytes_max", "1"}};
-  EXPECT_TRUE(keys_for_a_restart(before, before).empty());
-  Settings after = before;
-  after["shards"] = "2";
-  after["tls.certificate"] = "\"y\"";
-  after["limits.message_bytes_max"] = "2";
-  EXPECT_EQ(keys_for_a_restart(before, after),
-            (std::vector<std::string>{"limits.message_bytes_max", "shards"}));
-}
-
-TEST(Replaceable, IsReadWholeWhileItIsReplaced) {
-  Replaceable<std::vector<int>> value(std::vector<int>(100, 0));
-  std::atomic<bool> stop{false};
-  std::thread reader([&] {
-    while (!stop) {
-      const auto& seen = value.get();
-      ASSERT_EQ(std::ranges::count(seen, seen.front()), 100);
-    }
-  });
-  for (int i = 1; i < 500; ++i)
-    value.replace(std::vector<int>(100, i));
-  stop = true;
-  reader.join();
-  EXPECT_EQ(value.get().front(), 499);
 }
 
 }  // namespace

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "peal/gateway/replaceable.hpp"
 #include "peal/proto/result.hpp"
+#include "peal/runtime/replaceable.hpp"
 
 namespace peal::gateway {
 
@@ -78,7 +78,7 @@ class ChannelRules {
   static std::optional<Error> judge(const Principal& principal, std::string_view channel,
                                     const Entry* entry, const char* verb, Access Entry::*access);
 
-  Replaceable<Entries> entries_;
+  runtime::Replaceable<Entries> entries_;
 };
 
 }  // namespace peal::gateway

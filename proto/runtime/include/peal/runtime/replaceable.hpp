@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace peal::gateway {
+namespace peal::runtime {
 
 template <class T>
 class Replaceable {
@@ -31,4 +31,4 @@ class Replaceable {
   std::atomic<const T*> current_{nullptr};
 };
 
-}  // namespace peal::gateway
+}  // namespace peal::runtime
