@@ -1,6 +1,7 @@
 """One gateway, its own core inside: what goes in by any door is heard at every other."""
 
 import json
+import re
 import signal
 import socket
 import ssl
@@ -258,10 +259,13 @@ def test_a_drain_closes_every_session_in_peace(cluster):
     assert gateway.get("/healthz") == (200, "ok\n") and gateway.get("/readyz")[0] == 200
     with Control(gateway) as control:
         assert control.call("drain") == {}
+    delays = []
     for session in sessions:
         with pytest.raises(ConnectionClosed) as closed:
             session.receive()
         assert closed.value.rcvd.code == 1012
+        delays.append(int(re.fullmatch("the gateway is stopping; retry_after_ms=([0-9]+)", closed.value.rcvd.reason).group(1)))
+    assert max(delays) < 1000 and max(delays) - min(delays) > 500 and len(set(delays)) == 20, delays
     assert gateway.popen.wait(PATIENCE_S) == 0
 
 

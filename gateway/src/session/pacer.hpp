@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 namespace peal::gateway {
 
@@ -43,6 +45,25 @@ class Pacer {
   TimePoint last_;
   std::size_t done_ = 0;
   double room_ = 0;
+};
+
+/// When those are asked to come back that were sent away: somewhere within `within`, neighbours
+/// far apart and any run of them evenly (multiples of the golden ratio). Each of several beginners
+/// begins elsewhere.
+class Comebacks {
+ public:
+  Comebacks(std::chrono::milliseconds within, std::size_t beginner)
+      : within_(within), place_(std::fmod(0.7548776662 * static_cast<double>(beginner), 1.0)) {}
+
+  std::chrono::milliseconds next() {
+    place_ = std::fmod(place_ + 0.6180339887498949, 1.0);
+    return std::chrono::milliseconds(
+        static_cast<std::int64_t>(place_ * static_cast<double>(within_.count())));
+  }
+
+ private:
+  std::chrono::milliseconds within_;
+  double place_;
 };
 
 }  // namespace peal::gateway

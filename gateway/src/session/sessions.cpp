@@ -128,14 +128,16 @@ void Sessions::control(Connection& connection, Opcode opcode, std::string_view p
 void Sessions::on_timer(Connection& connection) {
   if (encoder_.sse(connection.variant)) return beat(connection);
   const Limits& limits = config_.limits;
+  // Pings are paced as told also where an answer might take longer than until the next one.
+  const auto patience = std::min(limits.pong_timeout, limits.ping_interval);
   const bool heard = connection.heard;
   connection.heard = false;
   if (connection.pong_due && !heard && !paused(connection))
     return close(connection, CloseCode::heartbeat_timeout, "no answer to a ping");
   if (connection.pong_due) {
     connection.pong_due = false;
-    connections_.schedule(connection, std::max(limits.ping_interval - limits.pong_timeout,
-                                               std::chrono::milliseconds(1)));
+    connections_.schedule(connection,
+                          std::max(limits.ping_interval - patience, std::chrono::milliseconds(1)));
     return;
   }
   connection.pong_due = true;
@@ -143,7 +145,7 @@ void Sessions::on_timer(Connection& connection) {
   if (connection.heartbeat)
     connections_.outlet().append(connection,
                                  encoder_.push_frame(connection.variant, HeartbeatPush{}));
-  connections_.schedule(connection, limits.pong_timeout);
+  connections_.schedule(connection, patience);
 }
 
 void Sessions::close(Connection& connection, CloseCode code, std::string_view reason) {

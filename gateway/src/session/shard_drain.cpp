@@ -1,6 +1,7 @@
 // How a shard's clients are sent away: all of them when it stops, some of them when other gateways
 // have less to do.
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "session/shard_thread.hpp"
@@ -24,9 +25,6 @@ void ShardThread::drain(std::chrono::milliseconds time, std::function<void()> th
   listener_.reset();
   shed_.reset();
   http_.set_draining();
-  auto& table = connections_.table();
-  for (std::uint32_t i = 0; i < table.limit(); ++i)
-    if (table.used(i)) HttpFace::hurry(table.at(i));
   const std::size_t all = connections_.alive();
   drain_ = std::make_unique<Drain>(
       Drain{.pacer = Pacer({all, time, part(config_.drain_share_max, all)}, now_),
@@ -53,9 +51,18 @@ void ShardThread::end_gently(Connection& connection) {
   const bool idle = connection.state == State::http && connection.outbox.empty() &&
                     (!connection.http || (connection.http->fresh && !connection.http->answer_due));
   if (connection.state == State::open)
-    sessions_.close(connection, CloseCode::restarting, "the gateway is stopping");
+    send_away(connection, "the gateway is stopping");
+  else if (connection.http && connection.http->waiter)
+    HttpFace::hurry(connection);
   else if (connection.state <= State::handshake || idle)
     connections_.destroy(connection);
+}
+
+// Closes are paced, so those who come back are too; the delay keeps those of one turn apart.
+void ShardThread::send_away(Connection& connection, std::string_view why) {
+  sessions_.close(
+      connection, CloseCode::restarting,
+      std::string(why) + "; retry_after_ms=" + std::to_string(comebacks_.next().count()));
 }
 
 void ShardThread::shed(std::size_t count) {
@@ -77,8 +84,7 @@ void ShardThread::shed_some() {
     shed_cursor_ = shed_cursor_ + 1 < table.limit() ? shed_cursor_ + 1 : 0;
     if (!table.used(shed_cursor_) || table.at(shed_cursor_).state != State::open) continue;
     --due;
-    sessions_.close(table.at(shed_cursor_), CloseCode::restarting,
-                    "clients are spread over the gateways again");
+    send_away(table.at(shed_cursor_), "clients are spread over the gateways again");
   }
   if (shed_->finished()) shed_.reset();
 }

@@ -115,6 +115,7 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   void later(std::chrono::milliseconds after, std::function<void()> task);
   void drain_some();
   void end_gently(Connection& connection);
+  void send_away(Connection& connection, std::string_view why);
   void shed_some();
   HttpFace::Gate gate();
   SessionHost host();
@@ -147,6 +148,7 @@ class ShardThread final : public Shard, public ConnectionOwner, public bus::BusS
   std::unique_ptr<Drain> drain_;
   std::unique_ptr<Pacer> shed_;
   std::uint32_t shed_cursor_ = 0;
+  Comebacks comebacks_{std::chrono::seconds(1), index_};
 
   std::thread thread_;
   std::atomic<bool> stopping_{false};

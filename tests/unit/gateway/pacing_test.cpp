@@ -50,6 +50,22 @@ TEST(Pacer, DoesNotMakeUpForAStall) {
   EXPECT_FALSE(pacer.finished());
 }
 
+TEST(Comebacks, AreSpreadEvenlyAlsoWhenTheyAreFew) {
+  EXPECT_NE(Comebacks(1s, 0).next(), Comebacks(1s, 1).next());
+  Comebacks comebacks(1s, 0);
+  for (const std::size_t count : {10U, 100U, 1000U}) {
+    std::vector<std::size_t> of_tenth(10);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto delay = comebacks.next();
+      ASSERT_GE(delay, 0ms);
+      ASSERT_LT(delay, 1s);
+      ++of_tenth[static_cast<std::size_t>(delay / 100ms)];
+    }
+    for (const std::size_t each : of_tenth)
+      EXPECT_NEAR(static_cast<double>(each), static_cast<double>(count) / 10, 2);
+  }
+}
+
 TEST(Pacer, OfFewIsNotSilent) {
   const auto due = run({.all = 3, .time = 30s, .per_second_max = 0.3}, 32ms, 31s);
   EXPECT_GE(sum(due), 2U);

@@ -188,6 +188,34 @@ TEST_F(Polls, EndWhenTheGatewayDrains) {
   EXPECT_EQ(body_of(answer), R"({"events":[],"cursor":"abcdefgh-5"})");
 }
 
+/// How long after the first of them the last of ten polls is answered by a drain.
+std::chrono::milliseconds spread_of_answers(std::chrono::milliseconds time) {
+  LocalGateway gateway;
+  gateway.start();
+  std::vector<SocketClient> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.emplace_back(gateway.port());
+    clients.back().send_bytes(poll_text(channels(R"({"channel":"a"})", R"(,"cursor":"-")"), 30));
+  }
+  EXPECT_TRUE(eventually([&] { return gateway.metric("peal_http_requests_total") == 10; }));
+  gateway.shards().drain(time, [] {});
+  std::vector<std::chrono::steady_clock::time_point> answered;
+  for (auto& client : clients) {
+    EXPECT_NE(client.read_all().find(R"({"events":[)"), std::string::npos);
+    answered.push_back(std::chrono::steady_clock::now());
+  }
+  return std::chrono::duration_cast<std::chrono::milliseconds>(answered.back() - answered.front());
+}
+
+TEST(PollsOfADrain, AreAnsweredOneAfterTheOther) {
+  std::chrono::milliseconds time(
+      400);  // a busy machine may look late, but not each time for longer
+  while (spread_of_answers(time) < time / 4 && !testing::Test::HasFailure()) {
+    time *= 4;
+    ASSERT_LT(time, std::chrono::seconds(10));
+  }
+}
+
 TEST_F(Polls, AreForgottenWhenTheClientGoes) {
   start();
   std::vector<SocketClient> clients;

@@ -23,6 +23,12 @@ export function mayReconnect(code: number): boolean {
   return code !== 1000 && code !== 1008 && !(code >= 3500 && code <= 3999);
 }
 
+/** How long the server asks to wait before coming back, in ms; a close's reason says so at its end. */
+export function retryAfterOf(reason: string): number | undefined {
+  const found = /; retry_after_ms=(\d{1,6})$/.exec(reason);
+  return found ? Number(found[1]) : undefined;
+}
+
 export function errorOfClose(code: number, reason: string): PealError {
   const name = kNames[code] ?? "connection_lost";
   return new PealError(name, reason || `the server closed the connection (${code} ${name})`,

@@ -12,7 +12,7 @@
 // request follows all the channels (`follow`), as a stream or as one long-poll after the other.
 import { fullJitter } from "./backoff.ts";
 import { Channels, type Request } from "./channels.ts";
-import { errorOfClose } from "./close_codes.ts";
+import { errorOfClose, retryAfterOf } from "./close_codes.ts";
 import { Commands } from "./commands.ts";
 import { PealError } from "./errors.ts";
 import type { Action, Event, TimerName } from "./machine.ts";
@@ -204,7 +204,7 @@ export class Session {
     const early = this.#state === "connecting" && !this.#http;
     if (this.#opened) {
       const error = errorOfClose(code, reason);
-      this.#lose(error, !error.temporary);
+      this.#lose(error, !error.temporary, retryAfterOf(reason));
     } else {
       this.#lose(new PealError("connection_lost", reason || "no connection to the server", true, code));
     }
@@ -222,11 +222,13 @@ export class Session {
     if (noWay) this.#blocked(error);
   }
 
-  /** The link is gone or given up. */
-  #lose(error: PealError, forGood = false): void {
+  /** The link is gone or given up. Who asks for a moment gets it; after failures no less than those ask for. */
+  #lose(error: PealError, forGood = false, asked?: number): void {
     this.#leave();
     if (forGood) return this.#finish(error);
-    this.#retryIn = fullJitter(this.#failures++, this.#backoff, this.#random);
+    const jitter = fullJitter(this.#failures, this.#backoff, this.#random);
+    this.#retryIn = asked === undefined ? jitter : Math.max(asked, this.#failures > 0 ? jitter : 0);
+    ++this.#failures;
     this.#do({ do: "arm", timer: "retry", ms: this.#retryIn });
     this.#wait(error);
     this.#channels.lost(error);

@@ -110,6 +110,33 @@ describe("coming back", () => {
     expect(machine.timers.get("retry")).toBe(500);
   });
 
+  it("comes back when the server asks it to, and later after failures", () => {
+    const machine = new MachineHarness({}, () => 1).connect();
+    const reason = "the gateway is stopping; retry_after_ms=740";
+    machine.feed({ on: "closed", code: 1012, reason });
+    expect(machine.timers.get("retry")).toBe(740);
+    expect(machine.state).toMatchObject({ name: "waiting", retryIn: 740 });
+    machine.fire("retry");
+    machine.feed({ on: "closed", code: 1006, reason: "" });
+    machine.fire("retry");
+    machine.connect();
+    machine.feed({ on: "closed", code: 1012, reason });
+    expect(machine.timers.get("retry"), "the third failure in a row").toBe(2000);
+  });
+
+  it("is asked by a stream's last event too", () => {
+    const machine = new MachineHarness({ transports: ["sse"] }, () => 1);
+    machine.feed({ on: "start" });
+    machine.feed({ on: "opened" });
+    machine.feed({ on: "identified" });
+    machine.reply("ping");
+    machine.feed({ on: "subscribe", channel: "a" });
+    machine.fire("follow");
+    const closed = { event: "closed", code: 1012, message: "gone; retry_after_ms=0", reconnect: true };
+    machine.feed({ on: "text", text: JSON.stringify(closed) });
+    expect(machine.timers.get("retry")).toBe(0);
+  });
+
   it("says that it is back", () => {
     const machine = new MachineHarness().connect();
     machine.feed({ on: "closed", code: 1012, reason: "restarting" });
