@@ -18,6 +18,7 @@ import pytest
 from lib.client import Control, Session
 from lib.deployed import HaproxyFile, NginxFile, free_ports
 from lib.processes import PATIENCE_S, bin_dir, until
+from lib.sse import EventStream
 from lib.swarm import Job
 
 CLIENTS, CHANNELS, EACH, PUBLICATIONS = 300, 50, 3, 20_000
@@ -192,6 +193,34 @@ def attempt(gateway, **options):
 def test_settings_that_cannot_be_are_refused_by_name(flags, says):
     done = subprocess.run([bin_dir() / "peal-gateway", "--check-config", *flags], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode != 0 and says in done.stderr, done
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["pinged-below", "pinged-above"])
+@pytest.mark.parametrize("kind", PROXIES)
+def test_a_proxy_that_cuts_what_is_idle_cuts_nobody_once_pings_are_below_it(cluster, tmp_path, kind, told):
+    """As with clouds that cut at 30 s, told by limits.ping_interval = "20s" and limits.wait_max = "20s"; a tenth of it here."""
+    gateway = cluster.gateway(config=RULES, flags=["--limits-ping-interval", "1s", "--limits-wait-max", "1s"] if told else [])
+    proxy, file = PROXIES[kind]
+    with proxy(tmp_path, file, [(gateway.address[1], int(gateway.internal.rpartition(":")[2]))], patience="3s") as front:
+        session = until(lambda: attempt(gateway, url=front.ws_url), "a session through the proxy")
+        with session, EventStream(front.address, "/stream?channel=job:1") as stream:
+            session.call("subscribe", channel="job:1")
+            assert stream.next()["event"] == "subscribed"
+            began = time.monotonic()
+            if not told:
+                until(lambda: gateway.metric("peal_sessions") == 0, "both are cut")
+                return
+            until(lambda: time.monotonic() - began > 10, "three times its patience")
+            session.call("publish", channel="job:1", message="still here")
+            assert session.event()["message"] == stream.next()["message"] == "still here"
+            # Who asks for more than limits.wait_max is answered by then.
+            poll, cursor = http.client.HTTPConnection(*front.address, timeout=PATIENCE_S), "-"
+            for events in (1, 0):
+                poll.request("POST", "/stream?wait=30", json.dumps({"channels": [{"channel": "job:2"}], "cursor": cursor}))
+                answer = json.loads(poll.getresponse().read())
+                assert len(answer["events"]) == events, "the first tells where the channel stands"
+                cursor = answer["cursor"]
+            assert gateway.metric("peal_sessions") == 2 and gateway.metric("peal_closes_total") == 0
 
 
 # ---- the job: drain, add, kill ----

@@ -26,18 +26,20 @@ def free_ports(count: int) -> list[int]:
 
 class Deployed:
     """A proxy that runs one of the files. `gateways`: the (public, internal) ports that stand for its servers, in
-    their order; servers beyond these are left out, and there may be more gateways than servers."""
+    their order; servers beyond these are left out, and there may be more gateways than servers. `patience` replaces
+    the 75 s after which it ends what is silent."""
 
     #: The example's ports of its servers.
     SERVERS = [(8420, 8421), (8430, 8431), (8440, 8441), (8450, 8451)]
 
-    def __init__(self, folder: pathlib.Path, file: str, gateways: list[tuple[int, int]]):
+    def __init__(self, folder: pathlib.Path, file: str, gateways: list[tuple[int, int]], patience: str = "75s"):
         self.folder = folder / f"proxy-{file}"
         self.folder.mkdir()
         self.port, = free_ports(1)
         text = (FILES / file).read_text()
         text, listening = re.subn(r"127\.0\.0\.1:8(080|443)\b", f"127.0.0.1:{self.port}", text)
         assert listening == 1, f"{file} listens at {listening} addresses"
+        text = text.replace("75s", patience)
         last = re.search(r"^ *server .*127\.0\.0\.1:8450\b.*\n", text, re.MULTILINE)
         for number, (public, internal) in reversed(list(enumerate(gateways))[len(self.SERVERS):]):
             line = last.group().replace("8450", str(public)).replace("8451", str(internal)).replace("gateway-4", f"gateway-{number + 1}")
