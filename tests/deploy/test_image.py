@@ -60,7 +60,7 @@ def test_its_user_is_the_charts_and_every_command_is_there(container):
     spec = one("Deployment", "peal-gateway", values_named("minimal"))["spec"]["template"]["spec"]["securityContext"]
     assert inside(container, "id", "-u").strip() == str(spec["runAsUser"])
     assert inside(container, "id", "-gn").strip() == "peal"
-    for program in ("peal", "peal-gateway", "peal-broker", "peal-monitor-postgres"):
+    for program in ("peal", "peal-gateway", "peal-broker", "peal-monitor-postgres", "peal-monitor-redis"):
         assert inside(container, program, "--help")
     for name in ("gateway", "broker"):
         assert "valid" in inside(container, f"peal-{name}", "--check-config", "--config", f"/etc/peal/{name}.toml")
