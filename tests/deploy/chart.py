@@ -6,6 +6,7 @@ import functools
 import pathlib
 import subprocess
 
+import jsonschema
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -13,6 +14,41 @@ CHART = ROOT / "helm" / "peal"
 GOLDEN = ROOT / "helm" / "golden"
 VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
 HELM = ROOT / "build" / "helm" / "helm"
+
+
+SCHEMAS = ROOT / "build" / "helm" / "schemas"
+#: Kinds that aren't Kubernetes' own.
+FOREIGN = {"ServiceMonitor": "monitoring.coreos.com_servicemonitors.yaml", "PrometheusRule": "monitoring.coreos.com_prometheusrules.yaml",
+           "HTTPRoute": "gateway.networking.k8s.io_httproutes.yaml"}
+
+
+def strict(schema: dict) -> dict:
+    """What refuses keys that it doesn't name, and takes a number or a text where Kubernetes says so."""
+    schema = {key: {name: strict(each) for name, each in value.items()} if key == "properties" else
+              [strict(each) for each in value] if key in ("anyOf", "oneOf", "allOf") else
+              strict(value) if key in ("items", "additionalProperties") and isinstance(value, dict) else value
+              for key, value in schema.items()}
+    if schema.get("pattern", "").startswith("^(?i)"):  # as Go writes it
+        schema["pattern"] = "(?i)^" + schema["pattern"].removeprefix("^(?i)")
+    if schema.get("x-kubernetes-int-or-string"):
+        schema.pop("type", None)
+    if "properties" in schema and schema.get("type") == "object" and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        schema.setdefault("additionalProperties", False)
+    return schema
+
+
+@functools.cache
+def foreign_schema(kind: str, version: str) -> dict:
+    """Of the CustomResourceDefinition of its makers."""
+    definition = yaml.safe_load((SCHEMAS / FOREIGN[kind]).read_text())
+    assert definition["spec"]["names"]["kind"] == kind
+    known = {each["name"]: each["schema"]["openAPIV3Schema"] for each in definition["spec"]["versions"]}
+    return strict(known[version.rpartition("/")[2]])
+
+
+def validate_foreign(manifest: dict) -> None:
+    """Raises jsonschema.ValidationError; rules in CEL aren't judged."""
+    jsonschema.validate(manifest, foreign_schema(manifest["kind"], manifest["apiVersion"]))
 
 
 def helm(*words: str | pathlib.Path) -> subprocess.CompletedProcess:

@@ -6,15 +6,14 @@ After a change that is meant, `PEAL_GOLDEN=write` writes the renders anew; read 
 import os
 import subprocess
 
+import jsonschema
 import kubernetes_validate
 import pytest
 
-from chart import CHART, GOLDEN, VALUES, helm, manifests, one, pod_specs, rendered, values_named
+from chart import CHART, FOREIGN, GOLDEN, VALUES, helm, manifests, one, pod_specs, rendered, validate_foreign, values_named
 from lib.processes import PATIENCE_S, bin_dir
 
 each_values = pytest.mark.parametrize("values", VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
-#: Kinds that aren't Kubernetes' own, so it has no schema of them.
-FOREIGN = {"ServiceMonitor", "PrometheusRule", "HTTPRoute"}
 #: What the least version that the chart takes knows, and one of today.
 VERSIONS = ["1.27", "1.34"]
 
@@ -39,7 +38,9 @@ def test_kubernetes_takes_it(values, version):
     kinds = set()
     for manifest in manifests(values):
         kinds.add(manifest["kind"])
-        if manifest["kind"] not in FOREIGN:
+        if manifest["kind"] in FOREIGN:
+            validate_foreign(manifest)
+        else:
             kubernetes_validate.validate(manifest, version, strict=True)
     assert {"Deployment", "Service", "ConfigMap", "PodDisruptionBudget"} <= kinds
 
@@ -49,6 +50,16 @@ def test_a_key_that_kubernetes_does_not_know_is_found():
     changed = {**deployment, "spec": {**deployment["spec"], "replcias": 3}}
     with pytest.raises(kubernetes_validate.ValidationError, match="replcias"):
         kubernetes_validate.validate(changed, VERSIONS[0], strict=True)
+
+
+@pytest.mark.parametrize("kind, name, values, key", [
+    ("HTTPRoute", "peal-gateway", "passthrough", "hostnmaes"), ("ServiceMonitor", "peal", "haproxy", "endpionts"),
+    ("PrometheusRule", "peal", "haproxy", "gruops")])
+def test_a_key_that_others_do_not_know_is_found(kind, name, values, key):
+    manifest = one(kind, name, values_named(values))
+    validate_foreign(manifest)
+    with pytest.raises(jsonschema.ValidationError, match=key):
+        validate_foreign({**manifest, "spec": {**manifest["spec"], key: []}})
 
 
 @each_values
@@ -92,7 +103,7 @@ def test_services_and_budgets_select_pods_that_there_are(values):
 @each_values
 def test_the_binaries_take_the_configuration(values, tmp_path):
     """The very text of the ConfigMaps, with the Secrets' variables set."""
-    for kind in ("gateway", "broker"):
+    for kind in ("gateway", "broker", "monitor-postgres", "monitor-redis"):
         maps = [each for each in manifests(values) if each["kind"] == "ConfigMap" and each["metadata"]["name"] == f"peal-{kind}"]
         for each in maps:
             config = tmp_path / f"{kind}.toml"
@@ -107,7 +118,7 @@ def test_the_binaries_take_the_configuration(values, tmp_path):
 
 def secret_environment() -> dict:
     """What the Secrets of the values would be in a pod's environment; without CURVE keys, which others' tests have."""
-    return {"PATH": os.environ["PATH"], "PEAL_KEYS_NEWSROOM": "a long secret", "PEAL_KEYS_APP": "another", "PEAL_INSECURE": "true", "PEAL_NAME": "peal-broker-0"}
+    return {"PATH": os.environ["PATH"], "PEAL_KEYS_NEWSROOM": "a long secret", "PEAL_KEYS_APP": "another", "PEAL_INSECURE": "true", "PEAL_POSTGRES_DSN": "host=postgres", "PEAL_NAME": "peal-broker-0"}
 
 
 def test_a_change_of_the_configuration_rolls_the_pods(tmp_path):
@@ -146,6 +157,7 @@ BAD = {
     "ingress.enabled=true": "ingress.host",
     "gateway.drainSeconds=10,gateway.drainSharePercent=5": "gateway.drainSeconds",
     "monitors.postgres.enabled=true": "monitors.postgres.config",
+    "monitors.redis.enabled=true,monitors.redis.config=x,bus.driver=redis,bus.redis.addresses={redis:6379}": "monitors.redis.enabled",
     "gateway.autoscaling.minReplicas=11": "gateway.autoscaling.minReplicas",
 }
 

@@ -258,5 +258,8 @@ livenessProbe:
 {{- if and $monitor.enabled (not $monitor.config) }}
 {{- fail (printf "monitors.%s.config: a monitor needs its configuration" $name) }}
 {{- end }}
+{{- if and $monitor.enabled (ne $.Values.bus.driver "zmq") }}
+{{- fail (printf "monitors.%s.enabled: monitors publish through brokers, so bus.driver has to be zmq" $name) }}
+{{- end }}
 {{- end }}
 {{- end }}
