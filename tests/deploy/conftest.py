@@ -18,6 +18,7 @@ pytest_runtest_makereport = _system.pytest_runtest_makereport
 
 from fresh_root import FreshRoot, run  # noqa: E402
 from lib.processes import bin_dir  # noqa: E402
+from pods import Deployed, image_of  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +37,16 @@ def installed(debs, tmp_path_factory):
     fresh = FreshRoot(tmp_path_factory.mktemp("root") / "debian")
     fresh.install(debs["peal"])
     return fresh
+
+
+@pytest.fixture(scope="session")
+def pod_root(installed, tmp_path_factory):
+    """The image's files."""
+    return image_of(installed.copy(tmp_path_factory.mktemp("image") / "root"))
+
+
+@pytest.fixture
+def deployed(pod_root, tmp_path):
+    chart = Deployed(pod_root, tmp_path)
+    yield chart
+    chart.close()

@@ -1,18 +1,25 @@
 """Pods without Kubernetes: what a manifest says is done to a real process, in the files of the package.
 
-A Pod runs its container's command in a copy-free, read-only view of a root folder, as the manifest's user, in a
-network of its own, with the ConfigMaps, Secrets and empty folders that it mounts, and the environment that it names.
+Deployed makes the pods of the chart's manifests. A Pod runs its container's command in a copy-free, read-only view of
+a root folder, as the manifest's user, in a network of its own, with the ConfigMaps, Secrets and empty folders that it
+mounts, and the environment that it names.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 import re
 import subprocess
 
+from chart import manifests, one, values_named
 from fresh_root import FreshRoot, run
-from lib.processes import PATIENCE_S, until
+from lib.processes import PATIENCE_S, bin_dir, until
+
+VALUES = values_named("haproxy")  # a broker on disk, CURVE, keys, rules, monitors
+HOSTS = "127.0.0.1 localhost peal-broker-0.peal-broker.default.svc peal-gateway postgres redis\n"
+_numbers = itertools.count(1)
 
 
 class Network:
@@ -128,3 +135,47 @@ class Pod:
         if self.popen and self.popen.poll() is None:
             self.popen.kill()
             self.popen.wait(PATIENCE_S)
+
+
+def image_of(root: FreshRoot) -> FreshRoot:
+    """Makes of a root with the package what the image is: its user is the one that manifests name."""
+    (root.folder / "etc" / "hosts").write_text(HOSTS)
+    for words in (["groupmod", "-g", "10001", "peal"], ["usermod", "-u", "10001", "peal"], ["chgrp", "-R", "peal", "/etc/peal"]):
+        root.call(*words)
+    return root
+
+
+def curve_keys(folder: pathlib.Path, name: str) -> dict[str, str]:
+    run(bin_dir() / "peal", "keygen", name, cwd=folder)
+    return {f"{name}-secret-key": (folder / f"{name}.key").read_text().strip(),
+            f"{name}-public-key": (folder / f"{name}.pub").read_text().strip()}
+
+
+class Deployed:
+    """The chart, installed: a network, the ConfigMaps and Secrets, and the pods that were made of its manifests."""
+
+    def __init__(self, image: FreshRoot, folder: pathlib.Path):
+        self.image, self.folder = image, folder
+        self.secrets = {"peal-curve": {**curve_keys(folder, "gateway"), **curve_keys(folder, "broker")},
+                        "peal-keys": {"NEWSROOM": "a long secret"}, "peal-test": {"key": "a long secret"},
+                        "postgres": {"PEAL_POSTGRES_DSN": "host=postgres user=postgres dbname=postgres"},
+                        "redis": {"PEAL_REDIS_ADDRESSES": "redis:6379", "PEAL_REDIS_PASSWORD": "another secret"}}
+        self.maps = {each["metadata"]["name"]: each["data"] for each in manifests(VALUES) if each["kind"] == "ConfigMap"}
+        self.network = Network(f"peal-pods-{os.getpid()}-{next(_numbers)}", {80: 8420})
+        self.pods: list[Pod] = []
+
+    def pod(self, kind: str, name: str, pod_name: str) -> Pod:
+        manifest = one(kind, name, VALUES)
+        spec = manifest["spec"] if kind == "Pod" else manifest["spec"]["template"]["spec"]
+        self.pods.append(Pod(pod_name, spec, self.image, self.network, self.folder, self.maps, self.secrets))
+        return self.pods[-1]
+
+    def broker(self) -> Pod:
+        pod = self.pod("StatefulSet", "peal-broker", "peal-broker-0").start()
+        pod.wait_ready()
+        return pod
+
+    def close(self) -> None:
+        for pod in self.pods:
+            pod.close()
+        self.network.close()

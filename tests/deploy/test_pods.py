@@ -1,7 +1,6 @@
 """The chart's pods outside Kubernetes: their commands, environment, volumes, probes and hooks, run for good."""
 
-import itertools
-import os
+import json
 import pathlib
 import re
 import subprocess
@@ -9,59 +8,16 @@ import time
 
 import pytest
 
-from chart import manifests, one, values_named
+from chart import VALUES, pod_specs
 from fresh_root import run
 from lib.processes import PATIENCE_S, bin_dir, until
-from pods import Network, Pod
-
-VALUES = values_named("haproxy")  # a broker on disk, CURVE, keys, rules
-HOSTS = "127.0.0.1 localhost peal-broker-0.peal-broker.default.svc peal-gateway\n"
-numbers = itertools.count(1)
-
-
-def curve_keys(folder: pathlib.Path, name: str) -> dict[str, str]:
-    run(bin_dir() / "peal", "keygen", name, cwd=folder)
-    return {f"{name}-secret-key": (folder / f"{name}.key").read_text().strip(),
-            f"{name}-public-key": (folder / f"{name}.pub").read_text().strip()}
-
-
-@pytest.fixture(scope="module")
-def image(installed, tmp_path_factory):
-    root = installed.copy(tmp_path_factory.mktemp("image") / "root")
-    (root.folder / "etc" / "hosts").write_text(HOSTS)
-    # The image's user is the one that manifests name.
-    for words in (["groupmod", "-g", "10001", "peal"], ["usermod", "-u", "10001", "peal"], ["chgrp", "-R", "peal", "/etc/peal"]):
-        root.call(*words)
-    return root
-
-
-@pytest.fixture
-def deployed(image, tmp_path):
-    """A function that makes a pod of a manifest: kind, its name, the pod's name."""
-    secrets = {"peal-curve": {**curve_keys(tmp_path, "gateway"), **curve_keys(tmp_path, "broker")},
-               "peal-keys": {"NEWSROOM": "a long secret"}, "peal-test": {"key": "a long secret"}}
-    maps = {each["metadata"]["name"]: each["data"] for each in manifests(VALUES) if each["kind"] == "ConfigMap"}
-    network = Network(f"peal-pods-{os.getpid()}-{next(numbers)}", {80: 8420})
-    pods = []
-
-    def make(kind: str, name: str, pod_name: str) -> Pod:
-        manifest = one(kind, name, VALUES)
-        spec = manifest["spec"] if kind == "Pod" else manifest["spec"]["template"]["spec"]
-        pods.append(Pod(pod_name, spec, image, network, tmp_path, maps, secrets))
-        return pods[-1]
-    try:
-        yield make
-    finally:
-        for pod in pods:
-            pod.close()
-        network.close()
+from pods import Pod
 
 
 @pytest.fixture
 def pair(deployed):
-    broker = deployed("StatefulSet", "peal-broker", "peal-broker-0").start()
-    broker.wait_ready()
-    gateway = deployed("Deployment", "peal-gateway", "peal-gateway-x1").start()
+    broker = deployed.broker()
+    gateway = deployed.pod("Deployment", "peal-gateway", "peal-gateway-x1").start()
     gateway.wait_ready()
     return broker, gateway
 
@@ -75,7 +31,7 @@ def test_pods_start_serve_and_end_in_peace(pair, deployed):
     assert uid(broker) == uid(gateway) == "10001"
     assert '"name":"peal-broker-0"' in broker.log(), broker.log()
     # What `helm test` runs: publishes, and hears it.
-    tester = deployed("Pod", "peal-test", "peal-test").start()
+    tester = deployed.pod("Pod", "peal-test", "peal-test").start()
     assert tester.popen.wait(PATIENCE_S) == 0, tester.log()
     assert "helm-test" in tester.log()
     for pod in (gateway, broker):
@@ -106,7 +62,7 @@ def test_the_root_cannot_be_written(pair):
 def test_a_config_map_edited_to_nonsense_harms_nobody_who_runs(pair, deployed):
     broker, gateway = pair
     (gateway.volume("config") / "peal.toml").write_text("listen = [nonsense\n")
-    late = deployed("Deployment", "peal-gateway", "peal-gateway-x2")
+    late = deployed.pod("Deployment", "peal-gateway", "peal-gateway-x2")
     late.config_maps = {**late.config_maps, "peal-gateway": {"peal.toml": "listen = [nonsense\n"}}
     assert late.start().popen.wait(PATIENCE_S) != 0
     assert "peal.toml:1" in late.log(), late.log()
@@ -114,7 +70,30 @@ def test_a_config_map_edited_to_nonsense_harms_nobody_who_runs(pair, deployed):
 
 
 def test_a_key_that_a_rule_names_and_no_secret_has_is_said(pair, deployed):
-    gateway = deployed("Deployment", "peal-gateway", "peal-gateway-x2")
+    gateway = deployed.pod("Deployment", "peal-gateway", "peal-gateway-x2")
     gateway.secrets = {**gateway.secrets, "peal-keys": {}}
     assert gateway.start().popen.wait(PATIENCE_S) != 0
     assert 'the key "newsroom"' in gateway.log() and "[keys]" in gateway.log(), gateway.log()
+
+
+def test_a_pod_that_is_killed_without_grace_takes_nothing_with_it(pair, deployed):
+    """The broker's volume has what was acknowledged."""
+    broker, gateway = pair
+    run(bin_dir() / "peal", "publish", "news:1", "before", "--control", f"ipc://{gateway.volume('run')}/gateway.control")
+    broker.close()
+    gateway.close()
+    for pod in pair:
+        pod.start()
+        pod.wait_ready()
+    control = f"ipc://{gateway.volume('run')}/gateway.control"
+    said = run(bin_dir() / "peal", "history", "news:1", "--json", "--control", control).stdout
+    assert [json.loads(line)["message"] for line in said.splitlines()] == ["before"]
+    tester = deployed.pod("Pod", "peal-test", "peal-test").start()
+    assert tester.popen.wait(PATIENCE_S) == 0, tester.log()
+
+
+def test_a_secret_that_is_missing_is_never_done_without():
+    """Kubernetes then says so in an event, and doesn't start the pod: nothing of a Secret is optional."""
+    for values in VALUES:
+        for name, spec in pod_specs(values):
+            assert "optional" not in json.dumps(spec), name

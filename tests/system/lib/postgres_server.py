@@ -1,4 +1,4 @@
-"""A Postgres of a test's own: a cluster in the test's folder, reached by a unix socket only."""
+"""A Postgres of a test's own: a cluster in the test's folder, reached by a unix socket unless told otherwise."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
 
 
 class PostgresServer:
-    """`with PostgresServer(folder) as postgres: postgres.ask("select 1")`."""
+    """`with PostgresServer(folder) as postgres: postgres.ask("select 1")`.
 
-    def __init__(self, folder: pathlib.Path, options: dict[str, str] | None = None):
+    `options` are settings of its own, `prefix` a command that it is started by, such as one that enters a network.
+    """
+
+    def __init__(self, folder: pathlib.Path, options: dict[str, str] | None = None, prefix: list[str] | None = None):
         self.folder = folder / "postgres"
         self.folder.mkdir()
         self.data = self.folder / "data"
@@ -25,6 +28,7 @@ class PostgresServer:
         self.options = {"listen_addresses": "", "unix_socket_directories": str(self.folder), "fsync": "off",
                         "full_page_writes": "off", "max_connections": "60", **(options or {})}
         self.popen: subprocess.Popen | None = None
+        self.prefix = prefix or []
         self.user = None
         if os.geteuid() == 0:  # as root it refuses to run
             self.user = "postgres"
@@ -54,7 +58,9 @@ class PostgresServer:
     def start(self) -> "PostgresServer":
         settings = [word for key, value in self.options.items() for word in ("-c", f"{key}={value}")]
         with open(self.folder.parent / "postgres.log", "ab") as log:
-            self.popen = subprocess.Popen([self._program("postgres"), "-D", str(self.data), *settings], user=self.user,
+            # What enters a network has to be root for that.
+            become = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"] if self.user else []
+            self.popen = subprocess.Popen([*self.prefix, *become, self._program("postgres"), "-D", str(self.data), *settings],
                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
         until(lambda: self.psql("select 1").returncode == 0, "postgres answers")
         return self

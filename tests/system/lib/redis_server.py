@@ -15,12 +15,14 @@ KEEPS_ALL = ["--appendonly", "yes", "--appendfsync", "always"]
 
 
 class RedisServer:
-    def __init__(self, folder: pathlib.Path, options: list[str] | None = None, password: str = ""):
+    def __init__(self, folder: pathlib.Path, options: list[str] | None = None, password: str = "",
+                 prefix: list[str] | None = None):
         self.folder = folder / "redis"
         self.folder.mkdir()
         self.socket = self.folder / "redis.sock"
         self.options = options or []
         self.password = password
+        self.prefix = prefix or []
         self.popen: subprocess.Popen | None = None
 
     def __enter__(self) -> "RedisServer":
@@ -32,7 +34,7 @@ class RedisServer:
     def start(self) -> "RedisServer":
         with open(self.folder / "log", "ab") as log:
             self.popen = subprocess.Popen(
-                ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
+                [*self.prefix, "redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
                  "--save", "", *self.options, *(["--requirepass", self.password] if self.password else [])], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         until(lambda: self.ask("PING") == "PONG", "redis-server answers")
         return self
