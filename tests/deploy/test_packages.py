@@ -107,4 +107,7 @@ def test_an_application_is_built_with_what_is_installed(tmp_path):
     run("cmake", "-S", source, "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={installed}", "-DCMAKE_BUILD_TYPE=Debug")
     run("cmake", "--build", build)
     assert run(build / "example").stdout.startswith("127.0.0.1:")
+    for there in ("include/peal/bus/bus_port.hpp", "include/peal/monitor/publisher.hpp", "share/peal/web/client.js", "share/peal/web/index.html",
+                  "share/peal/alerts.yaml", "lib/systemd/system/peal-broker.service"):
+        assert (installed / there).is_file(), there
     assert str(ROOT) not in "".join(path.read_text() for path in pathlib.Path(installed).rglob("*.cmake"))
