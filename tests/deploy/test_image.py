@@ -1,4 +1,7 @@
-"""The image: built by tools/image on a Debian of debootstrap's and the package that was built, inspected, and started."""
+"""The image: built by tools/image on a Debian of debootstrap's and the package that was built, inspected, and started.
+
+`PEAL_IMAGE=TAG` tries one that is there already, such as one that tools/image compiled.
+"""
 
 import json
 import os
@@ -14,7 +17,8 @@ from fresh_root import base, run
 from lib.client import Session
 from lib.processes import PATIENCE_S, ROOT, until
 
-TAG = "peal-test:latest"
+GIVEN = os.environ.get("PEAL_IMAGE")
+TAG = GIVEN or "peal-test:latest"
 STORAGE = ROOT / "build" / "image"
 SIZE_MAX = 120e6
 ENVIRONMENT = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
@@ -26,11 +30,14 @@ def buildah(*words) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def image(debs):
+def image(request):
     """What buildah says of it."""
-    print(run(ROOT / "tools" / "image", "--tag", TAG, "--base-root", base(), "--deb", debs["peal"]).stdout.splitlines()[-1])
+    if not GIVEN:
+        deb = request.getfixturevalue("debs")["peal"]
+        print(run(ROOT / "tools" / "image", "--tag", TAG, "--base-root", base(), "--deb", deb).stdout.splitlines()[-1])
     yield json.loads(run(*buildah("inspect", "--type", "image", TAG)).stdout)
-    run(*buildah("rmi", "--force", TAG))
+    if not GIVEN:
+        run(*buildah("rmi", "--force", TAG))
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +54,7 @@ def inside(container, *words) -> str:
 def test_it_is_small_and_says_what_it_is(image):
     listed = json.loads(run(*buildah("images", "--json", TAG)).stdout)[0]
     number, unit = listed["size"].split()
+    print(f"{TAG}: {listed['size']}")
     assert float(number) * {"MB": 1e6, "GB": 1e9}[unit] <= SIZE_MAX, listed["size"]
     config = image["Docker"]["config"]
     assert config["User"] == "10001:10001"
@@ -101,3 +109,46 @@ def test_it_serves(container, tmp_path):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def bundle(image, container, folder):
+    """What a container runtime makes of the image and of the chart's securityContext, with a network of its own."""
+    run("runc", "spec", cwd=folder)
+    config = json.loads((folder / "config.json").read_text())
+    about = image["Docker"]["config"]
+    uid, gid = map(int, about["User"].split(":"))
+    config["root"] = {"path": run(*buildah("mount", container)).stdout.strip(), "readonly": True}
+    config["process"] |= {"terminal": False, "args": about["Cmd"], "env": about["Env"], "user": {"uid": uid, "gid": gid},
+                          "capabilities": {}, "noNewPrivileges": True}
+    config["mounts"].append({"destination": "/run/peal", "type": "tmpfs", "source": "tmpfs",
+                             "options": ["nosuid", "nodev", f"uid={uid}", f"gid={gid}", "mode=0750", "size=1m"]})
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def test_runc_starts_it_and_its_health_check_passes(image, container, tmp_path):
+    """Its own command, its own user, a read-only root and no capabilities."""
+    bundle(image, container, tmp_path)
+    name = f"peal-image-{os.getpid()}"
+    runc = ["runc", "--root", str(tmp_path / "state")]
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen([*runc, "run", "--bundle", str(tmp_path), name], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        def pid():
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            state = subprocess.run([*runc, "state", name], capture_output=True, text=True)
+            return json.loads(state.stdout)["pid"] if state.returncode == 0 else 0
+        inside_network = ["nsenter", "--net", "--target", str(until(pid, "it runs"))]
+
+        def ready():
+            answer = subprocess.run([*inside_network, "curl", "-s", "http://127.0.0.1:8421/readyz"], capture_output=True, text=True)
+            return answer.stdout == "ok\n"
+        until(ready, "/readyz says ok")
+        check = image["Docker"]["config"]["Healthcheck"]["Test"]
+        assert check[0] == "CMD" and '"ready":true' in run(*runc, "exec", name, *check[1:]).stdout.replace(" ", "")
+        run(*runc, "kill", name, "TERM")
+        assert process.wait(PATIENCE_S) == 0, (tmp_path / "log").read_text()
+    finally:
+        if process.poll() is None:
+            run(*runc, "kill", name, "KILL")
+            process.wait(PATIENCE_S)
+        run(*buildah("umount", container))

@@ -1,11 +1,12 @@
 """docs/operations.md: what it tells an operator to type does what it says."""
 
+import json
 import re
 import subprocess
 
 from fresh_root import run
 from lib.client import Session
-from lib.processes import ROOT, until
+from lib.processes import ROOT, bin_dir, until
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 LOG = '[[channels]]\npattern = "*"\nrecoverable = true\n'
@@ -73,3 +74,18 @@ def test_packages_are_renewed_and_put_back_as_the_page_says(debs, installed, tmp
         assert config.read_text().endswith("# the operator's line\n")
         assert "valid" in root.call("peal-gateway", "--check-config", "--config", "/etc/peal/gateway.toml").stdout
         assert root.call("stat", "-c", "%U:%G %a", "/etc/peal/gateway.toml").stdout.strip() == "root:peal 640"
+
+
+def test_the_sizing_tables_commands_say_what_it_has(cluster):
+    """As written, but for a shorter time."""
+    commands = re.findall(r"^\| `peal (bench [^`]*)` \|", PAGE, re.MULTILINE)
+    assert len(commands) == 4
+    gateway = cluster.gateway(allow="demo:*", flags=["--shards", "1"])
+    for command in commands:
+        said = json.loads(run(bin_dir() / "peal", *command.split(), "--url", gateway.ws_url, "--pid", gateway.pid, "--duration", "500ms",
+                              "--warmup", "100ms", "--json").stdout)
+        print(command, said)
+        if "idle" in command:
+            assert said["heard"] == 8000 and said["closed"] == 0
+        else:
+            assert said["server_cpu_us_per_delivery"] > 0
