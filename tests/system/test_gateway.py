@@ -13,7 +13,7 @@ import zmq
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lib.client import Control, Session, request
-from lib.processes import PATIENCE_S, until
+from lib.processes import PATIENCE_S, ROOT, until
 
 
 @pytest.mark.sanitized
@@ -48,15 +48,17 @@ def test_what_is_published_by_any_door_is_heard_by_every_session(cluster):
     until(lambda: gateway.metric("peal_subscriptions") == 0, "no subscription is left")
 
 
-def test_three_lines_of_pyzmq_publish_a_message(cluster):
+def test_the_lines_of_pyzmq_that_the_protocol_page_has_publish_a_message(cluster):
     gateway = cluster.gateway()
     with Session(gateway) as session:
         session.call("subscribe", channel="room")
-        lines = (f"import zmq; s = zmq.Context().socket(zmq.PUSH)\n"
-                 f"s.connect({gateway.ready['ingest']!r})\n"
-                 "s.send_multipart([b'room', b'{\"hello\": \"world\"}'])\n")
-        subprocess.run([sys.executable, "-c", lines], check=True, timeout=PATIENCE_S)
-        assert session.event()["message"] == {"hello": "world"}
+        page = (ROOT / "docs/protocol.md").read_text()
+        lines = re.search(r"```python\n(import zmq\n.*?)```", page, re.DOTALL)[1]
+        assert lines.count("ipc:///run/peal/gateway-1.ingest") == lines.count('room:1') == 1
+        lines = lines.replace("ipc:///run/peal/gateway-1.ingest", gateway.ready["ingest"]).replace("room:1", "room")
+        for _ in range(10):
+            subprocess.run([sys.executable, "-c", lines], check=True, timeout=PATIENCE_S)
+            assert session.event()["message"] == "Hello"
 
 
 def test_the_bytes_of_a_message_arrive_as_they_were_sent(cluster):

@@ -23,11 +23,9 @@ await_ready() {
   done
 }
 
-# A pause without a process of its own: reading from a pipe that nobody writes to.
-pause() {
-  [ -n "${pause_fd:-}" ] || exec {pause_fd}<> <(:)
-  read -r -t "$1" -u "$pause_fd" _ || true
-}
+# By a process of its own: a trap may come in the middle of it and pause too, and bash aborts or hangs
+# when one `read -t` begins inside another.
+pause() { sleep "$1"; }
 
 # Last started, first stopped. TERM lets them drain (Postgres, which would wait for all of its
 # clients, knows INT for that); whoever takes 5 s is killed.
