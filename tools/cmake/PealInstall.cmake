@@ -58,7 +58,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME peal)
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "clustered real-time messaging: gateways, brokers, the command line")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS "systemd, procps")  # its kill, for a reload
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS systemd)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "${packaging}/deb/conffiles;${packaging}/deb/postinst;${packaging}/deb/prerm;${packaging}/deb/postrm")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME peal-dev)
