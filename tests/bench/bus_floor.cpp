@@ -122,9 +122,10 @@ class RedisMedium final : public Medium {
              "--client-output-buffer-limit", "pubsub 0 0 0", nullptr);
     });
     const auto deadline = std::chrono::steady_clock::now() + 20s;
-    while (!std::filesystem::exists(path_) && std::chrono::steady_clock::now() < deadline)
+    // Its socket is there before it listens.
+    for (context_ = connect(); context_->err != 0 && std::chrono::steady_clock::now() < deadline;
+         context_ = connect())
       std::this_thread::sleep_for(1ms);
-    context_ = connect();
   }
   ~RedisMedium() override {
     kill(middle_, SIGKILL);
