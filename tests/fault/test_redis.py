@@ -123,7 +123,6 @@ def test_sentinel_fails_over(load, bars, brokers):
     judge_all_told(run.end(told=True), bars, 15)
 
 
-@pytest.mark.full
 def test_a_cluster_moves_slots(load, bars):
     run = load(Topology("redis", 0, Sharded))
     run.flows()
