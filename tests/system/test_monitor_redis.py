@@ -6,7 +6,7 @@ import pytest
 
 from lib.monitor import RedisMonitor, keeping_broker, messages_of
 from lib.monitor_job import differs
-from lib.monitor_redis_job import hard_work
+from lib.monitor_redis_job import hard_work, kill_in_turn
 from lib.processes import bin_dir, until
 from lib.redis_server import KEEPS_ALL, RedisServer
 
@@ -132,26 +132,12 @@ class Adder(threading.Thread):
 
 def test_each_entry_once_and_in_order_whatever_is_killed(cluster, redis):
     assert (bin_dir() / "peal-monitor-redis").exists()
-    broker = keeping_broker(cluster)
-    listen = broker.ready["listen"]
-    monitors = [RedisMonitor(cluster, f"monitor-{n}", redis, broker, STREAMS, ["--monitor-batch-entries-max", "20"]).start()
-                for n in (1, 2)]
     count = 1500
     adder = Adder(redis, count)
     adder.start()
     last = lambda: (redis.ask("XREVRANGE", "events", "+", "-", "COUNT", "1").split() or ["1-0"])[0]
-    for step, event in enumerate(["monitor", "redis", "monitor", "broker", "monitor"], 1):
-        until(lambda: int((last().partition("-")[2] or "0").strip() or 0) >= step * count // 7, "it goes on")
-        if event == "redis":
-            redis.kill()
-            redis.start()
-        elif event == "broker":
-            broker.kill()
-            broker = keeping_broker(cluster, listen)
-        else:
-            active = until(lambda: [m for m in monitors if m.active()], "one is active")
-            active[0].kill()
-            active[0].launch()
+    broker = kill_in_turn(cluster, redis, STREAMS, lambda step: int(
+        (last().partition("-")[2] or "0").strip() or 0) >= step * count // 7)
     adder.join()
     until(lambda: messages_of(broker, "events")[-1] == {"n": str(count)}, "all of it rang")
     differs("events", [int(message["n"]) for message in messages_of(broker, "events")], list(range(1, count + 1)))

@@ -6,6 +6,7 @@ import pytest
 
 from lib.monitor import RedisMonitor, keeping_broker, messages_of
 from lib.monitor_job import differs
+from lib.monitor_redis_job import kill_in_turn
 from lib.processes import until
 from lib.redis_server import KEEPS_ALL, RedisCluster, RedisServer
 
@@ -164,26 +165,11 @@ class Pusher(threading.Thread):
 
 
 def test_each_element_once_and_in_order_whatever_is_killed(cluster, redis):
-    broker = keeping_broker(cluster)
-    listen = broker.ready["listen"]
-    monitors = [RedisMonitor(cluster, f"monitor-{n}", redis, broker, LISTS, ["--monitor-batch-entries-max", "20"]).start()
-                for n in (1, 2)]
     count = 1500
     pusher = Pusher(redis, count)
     pusher.start()
-    for step, event in enumerate(["monitor", "redis", "monitor", "broker", "monitor"], 1):
-        until(lambda: int(redis.ask("GET", "said") or "0" if redis.ask("PING") == "PONG" else "0") >= step * count // 7,
-              "it goes on")
-        if event == "redis":
-            redis.kill()
-            redis.start()
-        elif event == "broker":
-            broker.kill()
-            broker = keeping_broker(cluster, listen)
-        else:
-            active = until(lambda: [m for m in monitors if m.active()], "one is active")
-            active[0].kill()
-            active[0].launch()
+    broker = kill_in_turn(cluster, redis, LISTS, lambda step: int(
+        redis.ask("GET", "said") or "0" if redis.ask("PING") == "PONG" else "0") >= step * count // 7)
     pusher.join()
     until(lambda: messages_of(broker, "jobs")[-1] == count, "all of it rang")
     differs("jobs", messages_of(broker, "jobs"), list(range(1, count + 1)))

@@ -69,21 +69,42 @@ class Writer(threading.Thread):
         self.redis, self.number, self.changes = redis, number, changes
         self.random = random.Random(number)
 
+        self.link: Link | None = None
+
     def run(self):
-        link = None
         step = 0
         while self.changes > 0:
             keys = [self.random.randrange(KEYS) for _ in range(min(self.changes, self.random.randint(1, 9)))]
             self.changes -= len(keys)
             step += 1
-            while True:
-                try:
-                    link = link or Link(self.redis.socket)
-                    link.call("EVAL", WRITE, 0, self.number, step, *keys)
-                    break
-                except OSError:
-                    link = None
-                    time.sleep(0.02)  # it is starting
+            until(lambda: self._made(step, keys), "Redis answers", step=0.02)
+
+    def _made(self, step: int, keys: list[int]) -> bool:
+        try:
+            self.link = self.link or Link(self.redis.socket)
+            self.link.call("EVAL", WRITE, 0, self.number, step, *keys)
+        except OSError:  # it is starting
+            self.link = None
+        return self.link is not None
+
+
+def kill_in_turn(cluster, redis, config: str, goes_on) -> object:
+    """Two monitors; one of them, Redis or the broker is killed in turn, each when `goes_on(n)` says so; the last broker."""
+    broker = keeping_broker(cluster)
+    listen = broker.ready["listen"]
+    monitors = [RedisMonitor(cluster, f"monitor-{n}", redis, broker, config, ["--monitor-batch-entries-max", "20"]).start()
+                for n in (1, 2)]
+    for step, event in enumerate(["monitor", "redis", "monitor", "broker", "monitor"], 1):
+        until(lambda: goes_on(step), "it goes on")
+        if event == "redis":
+            redis.kill()
+            redis.start()
+        elif event == "broker":
+            broker.kill()
+            broker = keeping_broker(cluster, listen)
+        else:
+            kill_active(monitors)
+    return broker
 
 
 def values(redis) -> dict[int, int]:
