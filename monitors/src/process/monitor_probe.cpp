@@ -35,6 +35,11 @@ void MonitorProbe::collect(runtime::MetricSink& sink) const {
     sink.gauge("peal_monitor_wal_left_bytes",
                "Bytes of WAL that may still be written before the slot is lost", value(wal_left_));
   }
+  if (stream_trimmed_.value() != 0) {
+    sink.gauge("peal_monitor_stream_left_entries",
+               "Entries that may still be added before a stream is trimmed of unread ones",
+               value(stream_left_));
+  }
   sink.gauge("peal_monitor_rejected_rows", "Rows in peal.rejected", value(rejected_rows_));
 }
 

@@ -33,6 +33,11 @@ class MonitorProbe final : public runtime::Probe {
     wal_limited_.set(bytes ? 1 : 0);
     wal_left_.set(bytes.value_or(0));
   }
+  /// Entries after which some that were not read are trimmed; none: no stream is seen to be.
+  void stream_left(std::optional<std::uint64_t> entries) {
+    stream_trimmed_.set(entries ? 1 : 0);
+    stream_left_.set(entries.value_or(0));
+  }
   void published(const Publisher::Counts& counts) {
     published_.set(counts.published);
     duplicates_.set(counts.duplicates);
@@ -45,7 +50,7 @@ class MonitorProbe final : public runtime::Probe {
   runtime::Counter changes_, unmapped_, rejected_, renumbered_, lost_, sessions_;
   runtime::Counter published_, duplicates_, retries_;
   runtime::Counter connected_, linked_, active_, lag_changes_, lag_bytes_, lag_ms_, rejected_rows_;
-  runtime::Counter wal_limited_, wal_left_;
+  runtime::Counter wal_limited_, wal_left_, stream_trimmed_, stream_left_;
 };
 
 }  // namespace peal::monitor

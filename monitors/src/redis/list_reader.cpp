@@ -81,6 +81,10 @@ end
 return {string.format('%.0f', generation), string.format('%.0f', first), waiting, out}
 )";
 
+/// KEYS the list, the taken. Answers how many elements wait.
+constexpr const char* kCountScript =
+    "return redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2])";
+
 std::uint64_t number_of(const Reply& reply) {
   std::uint64_t value = 0;
   std::from_chars(reply.text.data(), reply.text.data() + reply.text.size(), value);
@@ -134,8 +138,9 @@ void ListReader::on_take(const Reply& reply) {
   if (reply.elements.size() != 4) return again("an odd answer");
   all_is_well();
   const auto& elements = reply.elements[3].elements;
-  waiting_ = static_cast<std::uint64_t>(reply.elements[2].integer) + elements.size();
-  if (waiting_ == elements.size()) waits_since_ = Clock::now();
+  const auto behind = static_cast<std::uint64_t>(reply.elements[2].integer);
+  if (behind == 0) waits_since_ = Clock::now();
+  waits({behind + elements.size()});
   batch_ = elements.size();
   if (stopping()) return later();
   if (elements.empty()) return wait();
@@ -178,8 +183,14 @@ void ListReader::wait() {
   ask(std::move(command), [this](const Reply&) { take(); });
 }
 
+void ListReader::measure() {
+  ask_aside(script(kCountScript, {rule_.list(), keys_.taken}, {}), [this](const Reply& reply) {
+    if (reply.integer >= 0) waits({static_cast<std::uint64_t>(reply.integer)});
+  });
+}
+
 std::uint64_t ListReader::lag_ms() const {
-  if (waiting_ == 0) return 0;
+  if (waiting().entries == 0) return 0;
   const auto waited = Clock::now() - waits_since_;
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(waited).count());

@@ -20,7 +20,6 @@ class ListReader final : public RedisReader {
  public:
   ListReader(const ReaderParts& parts, ListRule rule);
 
-  std::uint64_t lag_entries() const override { return waiting_; }
   std::uint64_t lag_ms() const override;
 
  private:
@@ -28,6 +27,8 @@ class ListReader final : public RedisReader {
 
   void on_leased(const std::vector<redis::Reply>& fields) override;
   void on_turned() override;
+  std::string measured_key() const override { return rule_.list(); }
+  void measure() override;
   void on_impossible(std::uint64_t ticket, const Error& error) override;
 
   void take();
@@ -40,7 +41,6 @@ class ListReader final : public RedisReader {
   Step step_ = Step::asking;               ///< while active
   std::size_t batch_ = 0;                  ///< elements that are being published
   std::vector<std::string> impossible_{};  ///< of those, the places of what can never be
-  std::uint64_t waiting_ = 0;
   std::chrono::steady_clock::time_point waits_since_{};
 };
 

@@ -21,6 +21,9 @@ void describe(runtime::ConfigSchema& schema, RedisMonitorConfig& config) {
                "bytes that were heard and not yet published; above, a gap is told");
   schema.field("monitor.value_elements_max", config.value_elements_max,
                "elements of the largest hash, list or set that keyspace rules fetch");
+  schema.field("monitor.waiting_warn", config.waiting_warn,
+               "entries that wait in one stream or list: above, it is said in the log once a "
+               "minute");
   redis::describe(schema, config.redis);
   schema.field("bus.connect", config.bus.connect, "the broker's endpoint");
   schema.field("bus.cluster", config.bus.cluster, "name of the cluster; both sides must agree");

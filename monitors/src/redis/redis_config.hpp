@@ -70,6 +70,8 @@ struct RedisMonitorConfig {
   std::size_t held_bytes_max = 16 * 1024 * 1024;
   /// Of a hash, list or set that is fetched.
   std::size_t value_elements_max = 10'000;
+  /// Entries or elements that wait in a stream or list: above, it is said in the log.
+  std::size_t waiting_warn = 100'000;
   /// Print what would be published instead.
   bool dry_run = false;
   /// A deque, since the schema points at the fields.

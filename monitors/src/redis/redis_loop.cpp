@@ -124,17 +124,21 @@ void RedisLoop::tell() {
   std::string trouble;
   std::uint64_t lag = 0;
   std::uint64_t lag_ms = 0;
+  std::optional<std::uint64_t> left;
   for (const auto& reader : readers_) {
     const Publisher::Counts& one = reader->publisher().counts();
     counts.published += one.published;
     counts.duplicates += one.duplicates;
     counts.retries += one.retries;
-    lag += reader->lag_entries();
+    const Waiting& waiting = reader->waiting();
+    lag += waiting.entries;
+    if (waiting.left) left = std::min(left.value_or(*waiting.left), *waiting.left);
     lag_ms = std::max(lag_ms, reader->lag_ms());
     if (trouble.empty()) trouble = reader->trouble();
   }
   probe_.published(counts);
   probe_.lag_measured(lag, 0, lag_ms, 0);
+  probe_.stream_left(left);
   probe_.connected(connected);
   probe_.linked(linked);
   probe_.active(active);

@@ -11,6 +11,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kLeaseMs = "10000";
 constexpr std::chrono::milliseconds kAgainAfter{500};
+constexpr std::chrono::milliseconds kMeasureEvery{5000};
 
 /// KEYS[1] the state; ARGV the token, the lease's milliseconds, fields. Answers those where the
 /// lease is ours now, else nothing.
@@ -40,7 +41,8 @@ RedisReader::RedisReader(const ReaderParts& parts, const std::string& what, std:
       state_key_(std::move(state_key)),
       token_(random_token()),
       fields_(std::move(fields)),
-      timer_(parts.context) {}
+      timer_(parts.context),
+      watch_(parts.config.waiting_warn, logger_) {}
 
 void RedisReader::publish_over(bus::BusPort& port) {
   port_ = &port;
@@ -81,6 +83,12 @@ void RedisReader::ask(redis::Command command, Then then,
                   });
 }
 
+void RedisReader::ask_aside(redis::Command command, Then then) {
+  client_.command(std::move(command), [then = std::move(then)](const redis::Answer& answer) {
+    if (answer.ok()) then(answer.reply);
+  });
+}
+
 std::string RedisReader::trouble() const {
   if (connected_ || stopping_) return trouble_;
   const std::string unreached = client_.trouble();
@@ -115,7 +123,10 @@ void RedisReader::lease() {
 }
 
 void RedisReader::on_lease(const Reply& reply) {
-  if (!reply.is_array()) return later();  // somebody else has it
+  if (!reply.is_array()) {  // somebody else has it
+    watch_.forget();
+    return later();
+  }
   if (reply.elements.size() != fields_.size()) return again("an odd answer");
   phase_ = Phase::active;
   on_leased(reply.elements);
@@ -144,6 +155,20 @@ void RedisReader::turn() {
   while (port_->turn())
     publisher_.send(Clock::now());
   if (active()) on_turned();
+  measure_when_due();
+}
+
+void RedisReader::measure_when_due() {
+  if (!connected_ || (!active() && all_published())) return;
+  if (Clock::now() - measured_ < kMeasureEvery || measured_key().empty()) return;
+  measured_ = Clock::now();
+  measure();
+  redis::Command command;
+  command.key = measured_key();
+  command.args = {"INFO", "memory"};
+  ask_aside(std::move(command), [this](const Reply& reply) {
+    watch_.remembered(RedisMemory::parse(reply.text), Clock::now());
+  });
 }
 
 }  // namespace peal::monitor

@@ -7,6 +7,7 @@
 // Belongs to the thread that runs the io_context.
 
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "peal/redis/client.hpp"
 #include "process/monitor_probe.hpp"
 #include "redis/redis_config.hpp"
+#include "redis/waiting_watch.hpp"
 
 namespace peal::monitor {
 
@@ -49,8 +51,8 @@ class RedisReader : protected redis::ClientOwner, private PublisherOut {
   bool linked() const { return publisher_.linked(); }
   bool connected() const { return connected_; }
   bool active() const { return phase_ == Phase::active; }
-  /// What was not read when it last looked, and for how long the oldest of it has waited.
-  virtual std::uint64_t lag_entries() const { return 0; }
+  /// What waited when it was last measured, and for how long the oldest of it has waited.
+  const Waiting& waiting() const { return watch_.waiting(); }
   virtual std::uint64_t lag_ms() const { return 0; }
   /// Empty, or why nothing is read.
   std::string trouble() const;
@@ -63,6 +65,10 @@ class RedisReader : protected redis::ClientOwner, private PublisherOut {
   virtual void on_leased(const std::vector<redis::Reply>& fields) = 0;
   /// After each turn of the bus, while active.
   virtual void on_turned() {}
+  /// The source's key, when something can wait there: then `measure` is called now and then, also
+  /// while nothing can be published.
+  virtual std::string measured_key() const { return {}; }
+  virtual void measure() {}
   /// What can never be published, by its ticket.
   virtual void on_impossible(std::uint64_t ticket, const Error& error);
 
@@ -70,6 +76,9 @@ class RedisReader : protected redis::ClientOwner, private PublisherOut {
   /// back to the lease, or to `otherwise`.
   void ask(redis::Command command, Then then,
            std::function<void(const redis::Answer&)> otherwise = {});
+  /// For what would only be good to know: where it goes wrong nothing follows.
+  void ask_aside(redis::Command command, Then then);
+  void waits(const Waiting& waiting) { watch_.measured(waiting, std::chrono::steady_clock::now()); }
   /// EVAL on keys of one slot.
   static redis::Command script(const char* text, const std::vector<std::string>& keys,
                                std::vector<std::string> args);
@@ -107,6 +116,7 @@ class RedisReader : protected redis::ClientOwner, private PublisherOut {
  private:
   enum class Phase : std::uint8_t { away, leasing, active };
 
+  void measure_when_due();
   void lease();
   void on_lease(const redis::Reply& reply);
   void on_done(const Done& done) override;
@@ -114,6 +124,8 @@ class RedisReader : protected redis::ClientOwner, private PublisherOut {
 
   const std::vector<std::string> fields_;
   boost::asio::steady_timer timer_;
+  WaitingWatch watch_;
+  std::chrono::steady_clock::time_point measured_{};
   bus::BusPort* port_ = nullptr;
   Phase phase_ = Phase::away;
   std::uint64_t round_ = 0;  ///< answers of an older one are nobody's

@@ -26,17 +26,6 @@ redis.call('HSET', KEYS[1], 'until', now + ARGV[2], 'cursor', ARGV[3], 'ordinal'
 return 1
 )";
 
-/// KEYS[1] the stream; ARGV a cursor. Answers the last id, how many entries were ever added, how
-/// many are there, and whether any of them is behind the cursor. A stream that is not there is
-/// empty.
-constexpr const char* kLookScript = R"(
-if redis.call('EXISTS', KEYS[1]) == 0 then return {'0-0', 0, 0, 0} end
-local info, found = redis.call('XINFO', 'STREAM', KEYS[1]), {}
-for i = 1, #info, 2 do found[info[i]] = info[i + 1] end
-local behind = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', 1)
-return {found['last-generated-id'], found['entries-added'] or 0, found['length'], #behind}
-)";
-
 std::uint64_t number_of(const std::string& text) {
   std::uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
@@ -55,6 +44,8 @@ void StreamReader::on_leased(const std::vector<Reply>& fields) {
   cursor_ = Sequence::parse(fields[0].text).value_or(Sequence{});
   ordinal_ = number_of(fields[1].text);
   generation_ = number_of(fields[2].text);
+  saved_cursor_ = cursor_;
+  saved_ordinal_ = ordinal_;
   publisher_.rename(source());
   logger_.info("active", {{"source", source()}, {"cursor", cursor_.to_string()}});
   look();
@@ -68,34 +59,45 @@ void StreamReader::look() {
 }
 
 void StreamReader::on_look(const Reply& reply) {
-  if (!reply.is_array() || reply.elements.size() != 4) return again("an odd answer");
-  const Sequence top = Sequence::parse(reply.elements[0].text).value_or(Sequence{});
-  const auto number = [&](std::size_t at) {
-    return static_cast<std::uint64_t>(reply.elements[at].integer);
-  };
-  const std::uint64_t added = number(1);
-  lag_ = added - std::min(added, ordinal_);
-  const std::uint64_t gone = added - std::min(added, number(2));
-  const bool more = number(3) != 0;
+  const auto look = StreamLook::parse(reply);
+  if (!look) return again(look.error().message);
+  see(*look, ordinal_);
   if (first_) {
     first_ = false;
-    cursor_ = rule_.from_start() ? Sequence{} : top;
-    ordinal_ = rule_.from_start() ? gone : added;
+    cursor_ = rule_.from_start() ? Sequence{} : look->top;
+    ordinal_ = rule_.from_start() ? look->removed() : look->added;
     return save();
   }
-  if (top < cursor_) {
+  if (look->top < cursor_) {
     ++generation_;
     publisher_.rename(source());
     cursor_ = {};
-    return begin_anew("the stream was made anew", gone);
+    return begin_anew("the stream was made anew", look->removed());
   }
-  if (!more && added > ordinal_) {
-    cursor_ = top;
-    return begin_anew("entries were removed before they were read", added);
+  if (!look->next && look->added > ordinal_) {
+    cursor_ = look->top;
+    return begin_anew("entries were removed before they were read", look->added);
   }
   // Of a Redis before 7, which does not count, nothing is known of this.
-  if (!more && added < ordinal_) ordinal_ = added;
+  if (!look->next && look->added < ordinal_) ordinal_ = look->added;
   read();
+}
+
+void StreamReader::measure() {
+  if (first_) return;
+  ask_aside(script(kLookScript, {rule_.stream()}, {saved_cursor_.to_string()}),
+            [this, ordinal = saved_ordinal_](const Reply& reply) {
+              if (const auto look = StreamLook::parse(reply)) see(*look, ordinal);
+            });
+}
+
+void StreamReader::see(const StreamLook& look, std::uint64_t ordinal) {
+  ceiling_.looked(look);
+  oldest_ = look.next;
+  Waiting waiting{look.unread(ordinal), ceiling_.entries(), std::nullopt};
+  if (waiting.ceiling)
+    waiting.left = *waiting.ceiling - std::min(*waiting.ceiling, waiting.entries);
+  waits(waiting);
 }
 
 void StreamReader::begin_anew(const std::string& why, std::uint64_t ordinal) {
@@ -163,6 +165,8 @@ void StreamReader::save() {
 
 void StreamReader::on_save(const Reply& reply, bool was_idle) {
   if (reply.integer != 1) return later();  // the lease is somebody else's
+  saved_cursor_ = cursor_;
+  saved_ordinal_ = ordinal_;
   all_is_well();
   // When nothing came for a while it is a time to see whether something is missing.
   was_idle || Clock::now() - looked_ >= kLookEvery ? look() : read();
@@ -173,7 +177,7 @@ std::uint64_t StreamReader::lag_ms() const {
   const auto now =
       std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch());
   const auto now_ms = static_cast<std::uint64_t>(now.count());
-  return lag_ == 0 ? 0 : now_ms - std::min(now_ms, cursor_.major);
+  return waiting().entries == 0 || !oldest_ ? 0 : now_ms - std::min(now_ms, oldest_->major);
 }
 
 }  // namespace peal::monitor

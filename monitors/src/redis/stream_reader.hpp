@@ -7,8 +7,10 @@
 // was read), or its ids have gone back (made anew, restored): a reset is published.
 
 #include <chrono>
+#include <optional>
 
 #include "redis/redis_reader.hpp"
+#include "redis/stream_look.hpp"
 #include "redis/stream_rule.hpp"
 
 namespace peal::monitor {
@@ -17,7 +19,6 @@ class StreamReader final : public RedisReader {
  public:
   StreamReader(const ReaderParts& parts, StreamRule rule);
 
-  std::uint64_t lag_entries() const override { return lag_; }
   std::uint64_t lag_ms() const override;
 
  private:
@@ -25,9 +26,12 @@ class StreamReader final : public RedisReader {
 
   void on_leased(const std::vector<redis::Reply>& fields) override;
   void on_turned() override;
+  std::string measured_key() const override { return rule_.stream(); }
+  void measure() override;
 
   void look();
   void on_look(const redis::Reply& reply);
+  void see(const StreamLook& look, std::uint64_t ordinal);
   void begin_anew(const std::string& why, std::uint64_t ordinal);
   std::string source() const;
   void read();
@@ -37,13 +41,17 @@ class StreamReader final : public RedisReader {
 
   const StreamRule rule_;
   Step step_ = Step::looking;  ///< while active
-  std::uint64_t lag_ = 0;
+  StreamCeiling ceiling_;
+  std::optional<Sequence> oldest_;  ///< that waits
   std::chrono::steady_clock::time_point looked_{};
   bool first_ = false;  ///< nothing was saved yet
   // As in Redis once it was saved:
   Sequence cursor_;               ///< the last entry that was published
   std::uint64_t ordinal_ = 0;     ///< of all that were ever added, how many up to there
   std::uint64_t generation_ = 0;  ///< grows when the ids have gone back
+  // As it is in Redis:
+  Sequence saved_cursor_;
+  std::uint64_t saved_ordinal_ = 0;
 };
 
 }  // namespace peal::monitor

@@ -1,0 +1,94 @@
+"""What waits in Redis is measured and said long before it is lost, also while the broker takes nothing."""
+
+import pytest
+
+from lib.monitor import RedisMonitor, keeping_broker, messages_of
+from lib.processes import until
+from lib.redis_server import KEEPS_ALL, RedisServer
+
+SOURCES = """
+[[streams]]
+stream = "events"
+channel = "events"
+[[lists]]
+list = "jobs"
+channel = "jobs"
+"""
+LAG, LEFT = "peal_monitor_lag_changes", "peal_monitor_stream_left_entries"
+
+
+@pytest.fixture
+def redis(cluster):
+    with RedisServer(cluster.folder, KEEPS_ALL) as server:
+        yield server
+
+
+def add(redis, first, count):
+    redis.feed("".join(f"XADD events MAXLEN = 100 * n {number}\n" for number in range(first, first + count)))
+
+
+def rings(broker, number):
+    until(lambda: messages_of(broker, "events")[-1:] == [{"n": str(number)}], f"{number} rings")
+
+
+def test_what_waits_is_measured_while_the_broker_is_away(cluster, redis):
+    broker = keeping_broker(cluster)
+    listen = broker.ready["listen"]
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, SOURCES, [
+        "--monitor-batch-entries-max", "10", "--monitor-waiting-warn", "60"]).start()
+    until(monitor.active, "it is active")
+    add(redis, 0, 90)
+    rings(broker, 89)
+    assert LEFT not in monitor.metrics() and "wait" not in monitor.log()
+    broker.kill()
+    add(redis, 90, 30)
+    until(lambda: monitor.metric(LAG) == 30, "what is added meanwhile is measured")
+    redis.ask("RPUSH", "jobs", *map(str, range(20)))
+    until(lambda: monitor.metric(LAG) == 50, "in the list, too")
+    add(redis, 120, 10)
+    until(lambda: monitor.metrics().get(LEFT) == 60, "it is seen to be trimmed: 100 less 40")
+    assert "will be trimmed" not in monitor.log() and "much waits" not in monitor.log()
+    add(redis, 130, 30)
+    until(lambda: "will be trimmed before they are read" in monitor.log(), "it is said while it can still be helped")
+    assert "entries=70 entries_left=30" in monitor.log()
+    assert monitor.log().count("much waits in Redis") == 1
+    assert monitor.metric("peal_monitor_lag_seconds") > 5
+    broker = keeping_broker(cluster, listen)
+    rings(broker, 159)
+    assert messages_of(broker, "events") == [{"n": str(number)} for number in range(160)]
+    until(lambda: monitor.metric(LAG) == 0 and monitor.metric(LEFT) == 100, "nothing waits any more")
+    assert monitor.metric("peal_monitor_lag_seconds") == 0
+
+
+def test_a_standby_has_no_lag(cluster, redis):
+    broker = keeping_broker(cluster)
+    stream = SOURCES.partition("[[lists]]")[0]
+    one = RedisMonitor(cluster, "monitor-1", redis, broker, stream).start()
+    until(one.active, "it is active")
+    listen = broker.ready["listen"]
+    broker.kill()
+    add(redis, 0, 10)
+    until(lambda: one.metric(LAG) == 10, "it waits")
+    two = RedisMonitor(cluster, "monitor-2", redis, listen, stream).launch()
+    until(lambda: "[stream events] active" in two.log(), "the other one takes over, since the lease is over")
+    broker = keeping_broker(cluster, listen)
+    rings(broker, 9)
+    until(lambda: two.active() and two.metric(LAG) == 0, "it reads on")
+    assert messages_of(broker, "events") == [{"n": str(number)} for number in range(10)]
+    until(lambda: not one.active() and one.metric(LAG) == 0, "the first one stands by, and has nothing")
+
+
+def test_a_redis_that_is_nearly_full_is_said(cluster, redis):
+    broker = keeping_broker(cluster)
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, SOURCES).start()
+    until(monitor.active, "it is active")
+    broker.kill()
+    redis.ask("RPUSH", "jobs", "1")
+    until(lambda: monitor.metric(LAG) == 1, "it waits")
+    used = int(dict(line.split(":", 1) for line in redis.ask("INFO", "memory").splitlines() if ":" in line)["used_memory"])
+    redis.ask("CONFIG", "SET", "maxmemory", str(used * 10 // 9))
+    until(lambda: "nearly full" in monitor.log(), "it is said")
+    assert "soon it refuses to write" in monitor.log() and "policy=noeviction" in monitor.log()
+    assert "may evict" not in monitor.log()
+    redis.ask("CONFIG", "SET", "maxmemory", str(used * 10), "maxmemory-policy", "allkeys-lru")
+    until(lambda: "may evict what was not read yet" in monitor.log(), "that is said while there is room, too")
