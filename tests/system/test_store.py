@@ -3,9 +3,13 @@ folder that it can't."""
 
 import json
 import os
+import shutil
 import urllib.error
 import urllib.request
 
+import pytest
+
+from lib.client import Session
 from lib.processes import PATIENCE_S, until
 
 MIB = 1024 * 1024
@@ -88,3 +92,50 @@ def test_a_folder_in_use_or_damaged_is_refused_with_a_word_on_what_to_do(cluster
     third = start(cluster, store, name="gateway-3", start=False).launch()
     assert third.popen.wait(PATIENCE_S) == 1
     assert str(store) in third.log() and "Restore a backup" in third.log()
+
+
+def start_again(broker, gateway):
+    until(lambda: gateway.metric("peal_bus_linked") == 0, "the gateway knows that the broker is away")
+    broker.start()
+    until(lambda: gateway.metric("peal_bus_linked") == 1, "the gateway is linked again")
+
+
+@pytest.mark.parametrize("over", [False, True], ids=["moved away", "written over"])
+def test_after_an_older_copy_was_put_back_no_position_stands_for_two_messages(cluster, over):
+    """As many messages are published anew as were lost, so by its number alone the old position would be good."""
+    store, backup = cluster.folder / "store", cluster.folder / "backup"
+    config = cluster.folder / "broker.toml"
+    config.write_text('[[channels]]\npattern = "*"\nrecoverable = true\n')
+    broker = cluster.broker(flags=["--config", str(config), "--store-driver", "disk", "--store-path", str(store),
+                                   "--limits-disk-free-min", "1MiB"])
+    broker.flags += ["--bus-listen", broker.ready["listen"]]
+    gateway = cluster.gateway(config=RULES, flags=["--bus-driver", "zmq", "--bus-connect", broker.ready["listen"]])
+    with Session(gateway) as stays, Session(gateway) as publisher:
+        for n in range(3):
+            kept = publisher.call("publish", channel="a", message=n)
+        assert broker.stop() == 0
+        shutil.copytree(store, backup)
+        start_again(broker, gateway)
+        stays.call("subscribe", channel="a")
+        heard = publisher.call("publish", channel="a", message="lost")
+        assert heard == {"epoch": kept["epoch"], "offset": 4}
+        assert stays.event()["message"] == "lost"
+
+        broker.kill()
+        if over:
+            shutil.rmtree(store / "db")
+            shutil.copytree(backup, store, dirs_exist_ok=True)
+        else:
+            store.rename(cluster.folder / "store.was")
+            shutil.copytree(backup, store)
+        start_again(broker, gateway)
+        anew = publisher.call("publish", channel="a", message="anew")
+        assert anew["offset"] == heard["offset"] and anew["epoch"] > heard["epoch"]
+        events = [stays.event(), stays.event()]
+        assert [each["event"] for each in events] == ["reset", "message"], events
+        assert events[1]["message"] == "anew"
+        history = publisher.call("history", channel="a")
+        assert [each["message"] for each in history["publications"]] == [0, 1, 2, "anew"]
+        with Session(gateway) as back:
+            assert back.call("subscribe", channel="a", since=heard)["recovered"] is False
+    assert "not where it was written" in broker.log()

@@ -2,6 +2,8 @@
 
 #include "disk/disk_log_store.hpp"
 #include "disk/folder.hpp"
+#include "disk/log_rows.hpp"
+#include "disk/place.hpp"
 
 namespace peal::broker {
 namespace {
@@ -12,6 +14,22 @@ Error not_whole(const std::string& path, const Error& why) {
                             ". Restore a backup of it; or move " +
                             "the folder away and start without: every channel then begins a new " +
                             "epoch, and clients are told");
+}
+
+/// A copy may be older than what clients have heard, and go on beside the original: whatever it
+/// says from now on is of later epochs.
+Result<void> settle(disk::Database& database, const std::string& path,
+                    const runtime::Logger& logger) {
+  if (!disk::in_place(path)) {
+    const auto clock = [] { return static_cast<std::uint64_t>(disk::read_clocks().wall.count()); };
+    const auto begun = disk::begin_epochs(database, EpochSource::ordered(clock, 0, 1));
+    if (!begun) return begun.error();
+    if (*begun > 0) {
+      logger.warn("the folder is not where it was written: all channels go on in new epochs",
+                  {{"path", path}, {"channels", *begun}});
+    }
+  }
+  return disk::take_place(path);
 }
 
 }  // namespace
@@ -43,6 +61,9 @@ Result<std::unique_ptr<DiskStorage>> DiskStorage::open(const StoreConfig& config
   if (!guard) return guard.error();
   const auto state = disk::check_state(**database, **guard);
   if (!state) return not_whole(config.path, state.error());
+  if (auto settled = settle(**database, config.path, logger.with("store")); !settled) {
+    return settled.error();
+  }
 
   auto impl = std::make_unique<Impl>();
   impl->database = std::move(*database);

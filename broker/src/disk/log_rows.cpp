@@ -1,10 +1,14 @@
 #include "disk/log_rows.hpp"
 
 #include <algorithm>
+#include <list>
 #include <vector>
 
 namespace peal::disk {
 namespace {
+
+/// Rows that are written together, roughly.
+constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
 
 Error damaged(std::string_view channel, std::string_view what) {
   return fail(ErrorCode::storage_unavailable, "the " + std::string(what) + " of channel " +
@@ -137,6 +141,29 @@ Result<std::optional<LoadedLog>> load_log(const Database& database, std::string_
   if (done && meta->remembers) done = load_keys(database, channel, meta->log, order.clock, *log);
   if (!done) return done.error();
   return std::optional(LoadedLog{*meta, std::move(log)});
+}
+
+Result<std::size_t> begin_epochs(Database& database, broker::EpochSource epochs) {
+  std::list<RowBatch> batches;
+  std::size_t count = 0;
+  bool good = true;
+  const auto scanned = database.scan(all_metas(), [&](auto key, auto value) {
+    auto meta = decode_meta(value);
+    good = meta.has_value();
+    if (!good) return false;
+    meta->of.head.epoch = epochs.above(meta->of.head.epoch);
+    if (batches.empty() || batches.back().bytes() > kBatchBytes) batches.emplace_back();
+    batches.back().put(key, encode(*meta));
+    ++count;
+    return true;
+  });
+  if (!scanned) return scanned.error();
+  if (!good) return fail(ErrorCode::storage_unavailable, "the head of a channel cannot be read");
+  std::vector<RowBatch*> all;
+  for (RowBatch& batch : batches)
+    all.push_back(&batch);
+  if (const auto written = database.write(all); !written) return written.error();
+  return count;
 }
 
 }  // namespace peal::disk

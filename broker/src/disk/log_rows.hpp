@@ -11,6 +11,7 @@
 #include "core/options_table.hpp"
 #include "disk/database.hpp"
 #include "disk/store_clock.hpp"
+#include "peal/broker/epoch_source.hpp"
 
 namespace peal::disk {
 
@@ -72,5 +73,8 @@ struct LoadOrder {
 /// Null: there is none.
 Result<std::optional<LoadedLog>> load_log(const Database& database, std::string_view channel,
                                           const LoadOrder& order);
+
+/// Each log goes on in a later epoch with all that it has; how many there are.
+Result<std::size_t> begin_epochs(Database& database, broker::EpochSource epochs);
 
 }  // namespace peal::disk
