@@ -1,20 +1,9 @@
 #include "redis/list_rule.hpp"
 
 #include "peal/redis/client.hpp"
+#include "redis/state_key.hpp"
 
 namespace peal::monitor {
-namespace {
-
-/// What Redis hashes of a key: between the first brace and the next one, or all of it.
-std::string tag_of(const std::string& key) {
-  const auto open = key.find('{');
-  const auto close = open == std::string::npos ? open : key.find('}', open + 1);
-  if (close == std::string::npos || close == open + 1) return key;
-  return key.substr(open + 1, close - open - 1);
-}
-
-}  // namespace
-
 Result<ListRule> ListRule::compile(const ListConfig& config) {
   const auto wrong = [&](const std::string& what) {
     return fail(ErrorCode::config_invalid, "lists: " + config.list + ": " + what);
@@ -36,7 +25,7 @@ Result<Ring> ListRule::ring(std::string_view element, JsonReader& reader) const 
 }
 
 ListKeys list_keys(const std::string& prefix, const std::string& monitor, const std::string& list) {
-  const std::string state = prefix + "{" + tag_of(list) + "}:" + monitor + ":" + list;
+  const std::string state = state_key(prefix, monitor, list);
   return {state, state + ":taken", state + ":rejected"};
 }
 

@@ -1,6 +1,6 @@
 #include "redis/stream_rule.hpp"
 
-#include "peal/proto/channel_name.hpp"
+#include "redis/state_key.hpp"
 
 namespace peal::monitor {
 
@@ -62,8 +62,7 @@ Ring StreamRule::reset(std::string_view why) const {
 }
 
 std::string stream_state_key(const RedisMonitorConfig& config, const std::string& stream) {
-  return config.redis.prefix + "{" + std::to_string(stable_hash(stream)) + "}:" + config.name +
-         ":" + stream;
+  return state_key(config.redis.prefix, config.name, stream) + ":read";
 }
 
 }  // namespace peal::monitor

@@ -1,0 +1,41 @@
+#include "redis/stream_rule.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "peal/redis/client.hpp"
+
+namespace peal::monitor {
+namespace {
+
+StreamConfig events() {
+  StreamConfig config;
+  config.stream = "events";
+  config.channel = "events";
+  return config;
+}
+
+StreamEntry entry(std::vector<std::pair<std::string, std::string>> fields) {
+  return {"5-1", {5, 1}, std::move(fields)};
+}
+
+TEST(StreamRule, RingsAnEntryAsAnObjectOfItsFields) {
+  JsonReader reader;
+  const auto rule = StreamRule::compile(events());
+  ASSERT_TRUE(rule);
+  EXPECT_EQ(rule->ring(entry({{"a", "1"}, {"b", "say \"hi\""}}), reader)->payload,
+            R"({"a":"1","b":"say \"hi\""})");
+  EXPECT_EQ(rule->ring(entry({}), reader)->payload, "{}");
+  EXPECT_EQ(rule->ring(entry({{"", ""}}), reader)->payload, R"({"":""})");
+}
+
+TEST(StreamState, IsInTheStreamsSlot) {
+  RedisMonitorConfig config;
+  config.redis.prefix = "peal:";
+  for (const char* stream : {"events", "{a}:events", "x{a}y{b}", "{unclosed"}) {
+    EXPECT_EQ(redis::slot_of(stream_state_key(config, stream)), redis::slot_of(stream)) << stream;
+  }
+}
+
+}  // namespace
+}  // namespace peal::monitor
