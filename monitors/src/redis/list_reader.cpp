@@ -32,7 +32,8 @@ return 1
 /// many elements and bytes to take at most, the bytes of the largest element that is told, the
 /// server's config epoch and run id; then, in order, the places of the done that are rejected.
 /// Answers the generation, the number of the first, how many wait in the list, and the
-/// elements that are taken (nil: too large); 0 where the lease is not ours.
+/// elements that are taken (nil: too large), and how many were taken and have vanished; 0 where the
+/// lease is not ours.
 constexpr const char* kTakeScript = R"(
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -51,6 +52,7 @@ for i = 10, #ARGV do
 end
 if gone < done then redis.call('LTRIM', KEYS[3], done - gone, -1) end
 first, taken = first + done, math.max(taken - done, 0)
+local vanished = math.max(top - (first + taken - 1), 0)
 local new_life = ARGV[8] .. ' ' .. ARGV[9]
 if first + taken <= top or generation == 0 or (taken == 0 and life ~= new_life) then
   generation = math.max(generation + 1, now)
@@ -78,7 +80,7 @@ for i = 0, math.min(taken, tonumber(ARGV[5])) - 1 do
   end
   out[i + 1] = element
 end
-return {string.format('%.0f', generation), string.format('%.0f', first), waiting, out}
+return {string.format('%.0f', generation), string.format('%.0f', first), waiting, out, vanished}
 )";
 
 /// KEYS the list, the taken. Answers how many elements wait.
@@ -100,7 +102,9 @@ ListReader::ListReader(const ReaderParts& parts, ListRule rule)
       rule_(std::move(rule)),
       keys_(list_keys(parts.config.redis.prefix, parts.config.name, rule_.list())) {}
 
-void ListReader::on_leased(const std::vector<Reply>&) {
+void ListReader::on_leased(const std::vector<Reply>& fields) {
+  if (fields[0].is_nil() && known_)
+    logger_.warn("how far it was taken is gone from Redis: what was taken rings again");
   const std::string source = "redis-list:" + config_.name + ":" + rule_.list();
   publisher_.rename(source);
   step_ = Step::asking;
@@ -135,8 +139,11 @@ void ListReader::take() {
 
 void ListReader::on_take(const Reply& reply) {
   if (reply.is_integer()) return later();  // the lease is somebody else's
-  if (reply.elements.size() != 4) return again("an odd answer");
+  if (reply.elements.size() != 5) return again("an odd answer");
+  if (const auto vanished = reply.elements[4].integer; vanished > 0)
+    logger_.error("elements that were taken are gone from Redis", {{"elements", vanished}});
   all_is_well();
+  known_ = true;
   const auto& elements = reply.elements[3].elements;
   const auto behind = static_cast<std::uint64_t>(reply.elements[2].integer);
   if (behind == 0) waits_since_ = Clock::now();

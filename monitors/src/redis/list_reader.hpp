@@ -39,6 +39,7 @@ class ListReader final : public RedisReader {
   const ListRule rule_;
   const ListKeys keys_;
   Step step_ = Step::asking;               ///< while active
+  bool known_ = false;                     ///< there is a state
   std::size_t batch_ = 0;                  ///< elements that are being published
   std::vector<std::string> impossible_{};  ///< of those, the places of what can never be
   std::chrono::steady_clock::time_point waits_since_{};

@@ -125,6 +125,7 @@ void RedisReader::lease() {
 void RedisReader::on_lease(const Reply& reply) {
   if (!reply.is_array()) {  // somebody else has it
     watch_.forget();
+    on_standby();
     return later();
   }
   if (reply.elements.size() != fields_.size()) return again("an odd answer");

@@ -63,6 +63,8 @@ class RedisReader : protected redis::ClientOwner, private PublisherOut {
 
   /// The lease is ours; `fields` of the state, nil where there is none.
   virtual void on_leased(const std::vector<redis::Reply>& fields) = 0;
+  /// Another one has the lease.
+  virtual void on_standby() {}
   /// After each turn of the bus, while active.
   virtual void on_turned() {}
   /// The source's key, when something can wait there: then `measure` is called now and then, also

@@ -26,6 +26,11 @@ redis.call('HSET', KEYS[1], 'until', now + ARGV[2], 'cursor', ARGV[3], 'ordinal'
 return 1
 )";
 
+std::uint64_t now_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now).count());
+}
+
 std::uint64_t number_of(const std::string& text) {
   std::uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
@@ -40,15 +45,28 @@ StreamReader::StreamReader(const ReaderParts& parts, StreamRule rule)
       rule_(std::move(rule)) {}
 
 void StreamReader::on_leased(const std::vector<Reply>& fields) {
-  first_ = fields[0].is_nil();
-  cursor_ = Sequence::parse(fields[0].text).value_or(Sequence{});
-  ordinal_ = number_of(fields[1].text);
-  generation_ = number_of(fields[2].text);
+  if (!fields[0].is_nil()) {
+    cursor_ = Sequence::parse(fields[0].text).value_or(Sequence{});
+    ordinal_ = number_of(fields[1].text);
+    generation_ = number_of(fields[2].text);
+  } else if (known_) {
+    logger_.warn("how far it was read is gone from Redis: this process knows it, and goes on");
+  } else {
+    begin_unknowing();
+  }
   saved_cursor_ = cursor_;
   saved_ordinal_ = ordinal_;
   publisher_.rename(source());
   logger_.info("active", {{"source", source()}, {"cursor", cursor_.to_string()}});
   look();
+}
+
+/// Whatever the log may have of a source before, a stream that was made anew may use its ids again.
+void StreamReader::begin_unknowing() {
+  first_ = true;
+  cursor_ = {};
+  ordinal_ = 0;
+  generation_ = now_ms();
 }
 
 void StreamReader::look() {
@@ -64,9 +82,10 @@ void StreamReader::on_look(const Reply& reply) {
   see(*look, ordinal_);
   if (first_) {
     first_ = false;
-    cursor_ = rule_.from_start() ? Sequence{} : look->top;
     ordinal_ = rule_.from_start() ? look->removed() : look->added;
-    return save();
+    if (rule_.from_start() || look->top == Sequence{}) return save();
+    cursor_ = look->top;
+    return begin_anew("reading began", look->added);
   }
   if (look->top < cursor_) {
     ++generation_;
@@ -101,7 +120,7 @@ void StreamReader::see(const StreamLook& look, std::uint64_t ordinal) {
 }
 
 void StreamReader::begin_anew(const std::string& why, std::uint64_t ordinal) {
-  logger_.warn("entries were missed", {{"reason", why}});
+  logger_.warn("entries may have been missed", {{"reason", why}});
   ordinal_ = ordinal;
   step_ = Step::publishing;
   // Between the entry at the cursor and the next one.
@@ -167,6 +186,7 @@ void StreamReader::on_save(const Reply& reply, bool was_idle) {
   if (reply.integer != 1) return later();  // the lease is somebody else's
   saved_cursor_ = cursor_;
   saved_ordinal_ = ordinal_;
+  known_ = true;
   all_is_well();
   // When nothing came for a while it is a time to see whether something is missing.
   was_idle || Clock::now() - looked_ >= kLookEvery ? look() : read();
@@ -174,10 +194,9 @@ void StreamReader::on_save(const Reply& reply, bool was_idle) {
 
 /// An entry's id begins with the time at which it was added.
 std::uint64_t StreamReader::lag_ms() const {
-  const auto now =
-      std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-  const auto now_ms = static_cast<std::uint64_t>(now.count());
-  return waiting().entries == 0 || !oldest_ ? 0 : now_ms - std::min(now_ms, oldest_->major);
+  if (waiting().entries == 0 || !oldest_) return 0;
+  const std::uint64_t now = now_ms();
+  return now - std::min(now, oldest_->major);
 }
 
 }  // namespace peal::monitor

@@ -29,6 +29,8 @@ class StreamReader final : public RedisReader {
   std::string measured_key() const override { return rule_.stream(); }
   void measure() override;
 
+  void on_standby() override { known_ = false; }
+  void begin_unknowing();
   void look();
   void on_look(const redis::Reply& reply);
   void see(const StreamLook& look, std::uint64_t ordinal);
@@ -45,10 +47,11 @@ class StreamReader final : public RedisReader {
   std::optional<Sequence> oldest_;  ///< that waits
   std::chrono::steady_clock::time_point looked_{};
   bool first_ = false;  ///< nothing was saved yet
+  bool known_ = false;  ///< what follows was saved by this process, the last that read
   // As in Redis once it was saved:
   Sequence cursor_;               ///< the last entry that was published
   std::uint64_t ordinal_ = 0;     ///< of all that were ever added, how many up to there
-  std::uint64_t generation_ = 0;  ///< grows when the ids have gone back
+  std::uint64_t generation_ = 0;  ///< grows when the ids have gone back; begins with a time
   // As it is in Redis:
   Sequence saved_cursor_;
   std::uint64_t saved_ordinal_ = 0;
