@@ -25,8 +25,12 @@ std::string change_json(const Change& change, Event event) {
   return json + '}';
 }
 
+bool fits(const Ring& ring, std::size_t message_bytes_max) {
+  return ring.payload.size() + kEnvelopeBytes <= message_bytes_max;
+}
+
 bool cut_to_size(Ring& ring, const Change& change, std::size_t message_bytes_max) {
-  if (ring.payload.size() + kEnvelopeBytes <= message_bytes_max) return false;
+  if (fits(ring, message_bytes_max)) return false;
   std::string json = "{\"event\":";
   append_json_text(json, name_of(change.what));
   append_json_text(json += ",\"schema\":", change.schema);

@@ -12,6 +12,9 @@ namespace peal::monitor {
 
 std::string change_json(const Change& change, Event event);
 
+/// Whether it may be a message, with all that goes with it.
+bool fits(const Ring& ring, std::size_t message_bytes_max);
+
 /// What is larger than a message may be rings all the same, without its rows:
 ///   {"event","schema","table","key"?,"too_large": true}
 /// False: it is not too large.

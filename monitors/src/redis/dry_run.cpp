@@ -190,8 +190,11 @@ void DryRun::read_entries(const StreamRule& rule, const std::string& cursor) {
       [this, rule](const Reply& reply) {
         const auto entries = entries_of(reply);
         if (!entries) return end(entries.error().message);
-        for (const StreamEntry& entry : *entries)
-          print(rule.ring(entry, reader_));
+        for (const StreamEntry& entry : *entries) {
+          auto ring = rule.ring(entry, reader_);
+          if (ring) rule.cut_to_size(*ring, entry, config_.limits.message_bytes_max);
+          print(ring);
+        }
         next();
       });
 }

@@ -99,10 +99,10 @@ void KeyspaceReader::on_fetched(const Happened& what, const redis::Answer& answe
   --fetching_;
   if (answer.ok()) {
     auto value = value_of(answer.reply, reader_);
-    publish_next(value ? rules_[what.rule].ring(what.key, what.event, *value, reader_)
-                       : Result<Ring>(value.error()));
+    publish_next(what.rule, value ? rules_[what.rule].ring(what.key, what.event, *value, reader_)
+                                  : Result<Ring>(value.error()));
   } else {
-    publish_next(fail(ErrorCode::permission_denied, what.key + ": " + answer.error));
+    publish_next(what.rule, fail(ErrorCode::permission_denied, what.key + ": " + answer.error));
   }
   fetch();
 }

@@ -24,7 +24,7 @@ ListenReader::ListenReader(const ReaderParts& parts) : TopicReader(parts, "liste
 }
 
 void ListenReader::hear(std::size_t number, std::string_view channel, std::string_view payload) {
-  publish_next(listen_ring(rule(number), channel, payload, reader_));
+  publish_next(number, listen_ring(rule(number), channel, payload, reader_));
 }
 
 Result<Ring> listen_ring(const MessageRule& rule, std::string_view channel,

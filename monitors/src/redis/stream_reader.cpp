@@ -26,6 +26,20 @@ redis.call('HSET', KEYS[1], 'until', now + ARGV[2], 'cursor', ARGV[3], 'ordinal'
 return 1
 )";
 
+/// KEYS[1] the stream; ARGV a cursor, how many entries and how many bytes to read at most. Answers
+/// how many of the next ones that are; when the first is too large alone, its id.
+constexpr const char* kSizeScript = R"(
+local from, bytes, count = '(' .. ARGV[1], 0, 0
+while count < tonumber(ARGV[2]) do
+  local entry = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)[1]
+  if not entry then break end
+  for _, text in ipairs(entry[2]) do bytes = bytes + #text end
+  if bytes > tonumber(ARGV[3]) then return {count, count == 0 and entry[1] or ''} end
+  count, from = count + 1, '(' .. entry[1]
+end
+return {count, ''}
+)";
+
 std::uint64_t now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now).count());
@@ -135,17 +149,44 @@ std::string StreamReader::source() const {
 void StreamReader::read() {
   if (stopping()) return later();
   step_ = Step::reading;
+  if (!careful_) return read(config_.batch_entries_max);
+  ask(script(kSizeScript, {rule_.stream()},
+             {cursor_.to_string(), std::to_string(config_.batch_entries_max),
+              std::to_string(config_.redis.reply_bytes_max / 4)}),
+      [this](const Reply& reply) { on_sized(reply); });
+}
+
+void StreamReader::on_sized(const Reply& reply) {
+  if (reply.elements.size() != 2) return again("an odd answer");
+  const auto count = static_cast<std::size_t>(reply.elements[0].integer);
+  const std::string& id = reply.elements[1].text;
+  if (const auto large = Sequence::parse(id)) return leave_out(*large);
+  careful_ = count != 0 && count < config_.batch_entries_max;
+  read(count == 0 ? config_.batch_entries_max : count);
+}
+
+void StreamReader::leave_out(Sequence large) {
+  const std::string why = large.to_string() + " is larger than a quarter of redis.reply_bytes_max";
+  probe_.rejected();
+  logger_.error("an entry can't be read and is left out", {{"reason", why}});
+  cursor_ = large;
+  ++ordinal_;
+  step_ = Step::publishing;
+  publish(rule_.reset(why), {large.major, 2 * large.minor});
+  turn();
+}
+
+void StreamReader::read(std::size_t entries_max) {
   redis::Command command;
   command.key = rule_.stream();
-  command.args = {"XREAD",
-                  "COUNT",
-                  std::to_string(config_.batch_entries_max),
-                  "BLOCK",
-                  kReadForText,
-                  "STREAMS",
-                  rule_.stream(),
-                  cursor_.to_string()};
-  ask(std::move(command), [this](const Reply& reply) { on_read(reply); });
+  command.args = {"XREAD",   "COUNT",        std::to_string(entries_max), "BLOCK", kReadForText,
+                  "STREAMS", rule_.stream(), cursor_.to_string()};
+  ask(
+      std::move(command), [this](const Reply& reply) { on_read(reply); },
+      [this](const redis::Answer& answer) {
+        careful_ = true;  // it may be more than is taken from Redis at once
+        again(answer.error);
+      });
 }
 
 void StreamReader::on_read(const Reply& reply) {
@@ -156,6 +197,12 @@ void StreamReader::on_read(const Reply& reply) {
   for (const StreamEntry& entry : *entries) {
     auto ring = rule_.ring(entry, reader_);
     if (ring) {
+      if (rule_.cut_to_size(*ring, entry, config_.limits.message_bytes_max)) {
+        probe_.rejected();
+        logger_.warn(
+            "an entry is larger than limits.message_bytes_max: it rings without its fields",
+            {{"id", entry.id}});
+      }
       // Twice the number, so that a reset has room behind it.
       publish(std::move(*ring), {entry.sequence.major, 2 * entry.sequence.minor});
     } else {

@@ -37,6 +37,9 @@ class StreamReader final : public RedisReader {
   void begin_anew(const std::string& why, std::uint64_t ordinal);
   std::string source() const;
   void read();
+  void on_sized(const redis::Reply& reply);
+  void leave_out(Sequence large);
+  void read(std::size_t entries_max);
   void on_read(const redis::Reply& reply);
   void save();
   void on_save(const redis::Reply& reply, bool was_idle);
@@ -46,8 +49,9 @@ class StreamReader final : public RedisReader {
   StreamCeiling ceiling_;
   std::optional<Sequence> oldest_;  ///< that waits
   std::chrono::steady_clock::time_point looked_{};
-  bool first_ = false;  ///< nothing was saved yet
-  bool known_ = false;  ///< what follows was saved by this process, the last that read
+  bool careful_ = false;  ///< it asks first how large the next entries are
+  bool first_ = false;    ///< nothing was saved yet
+  bool known_ = false;    ///< what follows was saved by this process, the last that read
   // As in Redis once it was saved:
   Sequence cursor_;               ///< the last entry that was published
   std::uint64_t ordinal_ = 0;     ///< of all that were ever added, how many up to there

@@ -1,5 +1,6 @@
 #include "redis/stream_rule.hpp"
 
+#include "mapping/payload.hpp"
 #include "redis/state_key.hpp"
 
 namespace peal::monitor {
@@ -55,6 +56,17 @@ Result<Ring> StreamRule::ring(const StreamEntry& entry, JsonReader& reader) cons
   std::string payload = Row(columns).json();
   columns.push_back({"$id", '"' + entry.id + '"'});
   return rule_.ring(std::move(columns), std::move(payload), reader);
+}
+
+bool StreamRule::cut_to_size(Ring& ring, const StreamEntry& entry,
+                             std::size_t message_bytes_max) const {
+  if (fits(ring, message_bytes_max)) return false;
+  std::string json = "{\"stream\":";
+  append_json_text(json, config_.stream);
+  append_json_text(json += ",\"id\":", entry.id);
+  if (!ring.key.empty()) append_json_text(json += ",\"key\":", ring.key);
+  ring.payload = json + ",\"too_large\":true}";
+  return true;
 }
 
 Ring StreamRule::reset(std::string_view why) const {

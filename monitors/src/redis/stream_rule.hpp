@@ -28,6 +28,10 @@ class StreamRule {
   const std::string& stream() const { return config_.stream; }
   bool from_start() const { return config_.from == "start"; }
   Result<Ring> ring(const StreamEntry& entry, JsonReader& reader) const;
+  /// What is larger than a message may be rings without its fields:
+  ///   {"stream","id","key"?,"too_large": true}
+  /// False: it is not too large.
+  bool cut_to_size(Ring& ring, const StreamEntry& entry, std::size_t message_bytes_max) const;
   /// Entries were missed; `why` for a person.
   Ring reset(std::string_view why) const;
 

@@ -10,6 +10,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kRenewEvery{2000};
 constexpr std::chrono::seconds kUnmappedSaidEvery{60};
+/// Those of what was said are its rule's number.
+constexpr std::uint64_t kResetTicket = ~std::uint64_t{0};
 
 /// KEYS[1] the state; ARGV the token. Answers the new session's number, or 0 where the lease is not
 /// ours.
@@ -61,7 +63,7 @@ void TopicReader::begin(const Reply& reply) {
   all_is_well();
   logger_.info("active", {{"session", sequence_.major}});
   for (Rule& each : rules_)
-    each.missed = false;
+    each.missed = {};
   for (const auto& [topic, masters] : heard_)
     reset(topic, "listening began");
   turn();
@@ -90,8 +92,8 @@ void TopicReader::reset(const redis::Topic& topic, std::string_view why) {
 }
 
 void TopicReader::reset(std::size_t rule, std::string_view why) {
-  rules_[rule].missed = false;
-  publish_next(rules_[rule].rule.reset(what_, why));
+  rules_[rule].missed = {};
+  publish_next(rules_[rule].rule.reset(what_, why), kResetTicket);
 }
 
 void TopicReader::on_heard(const redis::Topic& topic, std::string_view channel,
@@ -100,16 +102,17 @@ void TopicReader::on_heard(const redis::Topic& topic, std::string_view channel,
   for (const std::size_t number : topics_[topic]) {
     Rule& each = rules_[number];
     if (publisher_.pending_bytes() + held_bytes() + payload.size() > config_.held_bytes_max) {
-      if (!each.missed) logger_.warn("more is said than is taken", {{"rule", each.rule.name()}});
-      each.missed = true;
+      if (each.missed.empty())
+        logger_.warn("more is said than is taken", {{"rule", each.rule.name()}});
+      each.missed = "more was said than could be held";
     }
-    if (each.missed) continue;
+    if (!each.missed.empty()) continue;
     probe_.took(1);
     hear(number, channel, payload);
   }
 }
 
-void TopicReader::publish_next(Result<Ring> ring) {
+void TopicReader::publish_next(std::size_t rule, Result<Ring> ring) {
   if (!ring) {
     probe_.rang_nowhere();
     if (Clock::now() - unmapped_said_ < kUnmappedSaidEvery) return;
@@ -117,8 +120,18 @@ void TopicReader::publish_next(Result<Ring> ring) {
     logger_.warn("what was said rings nowhere", {{"reason", ring.error().message}});
     return;
   }
+  publish_next(std::move(*ring), rule);
+}
+
+void TopicReader::publish_next(Ring ring, std::uint64_t ticket) {
   ++sequence_.minor;
-  publish(std::move(*ring), sequence_);
+  publish(std::move(ring), sequence_, ticket);
+}
+
+void TopicReader::on_impossible(std::uint64_t ticket, const Error& error) {
+  RedisReader::on_impossible(ticket, error);
+  // Of a reset nobody can be told.
+  if (ticket != kResetTicket) rules_[ticket].missed = "what was said could not be published";
 }
 
 void TopicReader::on_turned() {
@@ -126,7 +139,7 @@ void TopicReader::on_turned() {
   go_on();
   if (publisher_.pending_bytes() + held_bytes() <= config_.held_bytes_max / 2) {
     for (std::size_t number = 0; number < rules_.size(); ++number) {
-      if (rules_[number].missed) reset(number, "more was said than could be held");
+      if (const auto why = rules_[number].missed; !why.empty()) reset(number, why);
     }
   }
   const bool due = stopping() ? all_published() : Clock::now() - renewed_ >= kRenewEvery;

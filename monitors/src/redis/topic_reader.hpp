@@ -38,18 +38,17 @@ class TopicReader : public RedisReader, private redis::TopicOwner {
   virtual void check(const std::function<void()>& go) { go(); }
 
   /// What a rule made of what was said, or why nothing.
-  void publish_next(Result<Ring> ring);
-  /// Something that the rule is about can't be told of.
-  void missed(std::size_t rule) { rules_[rule].missed = true; }
+  void publish_next(std::size_t rule, Result<Ring> ring);
 
  private:
   struct Rule {
     MessageRule rule;
-    bool missed = false;  ///< and not told yet
+    std::string_view missed{};  ///< why, and not told yet
   };
 
   void on_leased(const std::vector<redis::Reply>& fields) override;
   void on_turned() override;
+  void on_impossible(std::uint64_t ticket, const Error& error) override;
   void on_disconnected(const redis::Node& node, std::string_view reason) override;
   void on_listening(const redis::Topic& topic) override;
   void on_deaf(const redis::Topic& topic) override;
@@ -59,6 +58,7 @@ class TopicReader : public RedisReader, private redis::TopicOwner {
   void begin(const redis::Reply& reply);
   void renew();
   void reset(std::size_t rule, std::string_view why);
+  void publish_next(Ring ring, std::uint64_t ticket);
   void reset(const redis::Topic& topic, std::string_view why);
 
   const std::string what_;

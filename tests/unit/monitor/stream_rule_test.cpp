@@ -29,6 +29,18 @@ TEST(StreamRule, RingsAnEntryAsAnObjectOfItsFields) {
   EXPECT_EQ(rule->ring(entry({{"", ""}}), reader)->payload, R"({"":""})");
 }
 
+TEST(StreamRule, CutsWhatIsLargerThanAMessage) {
+  JsonReader reader;
+  const auto rule = StreamRule::compile(events());
+  const StreamEntry large = entry({{"a", std::string(9000, 'x')}});
+  Ring ring = *rule->ring(large, reader);
+  EXPECT_FALSE(rule->cut_to_size(ring, large, 20000));
+  EXPECT_EQ(ring.payload.size(), 9000 + std::string_view(R"({"a":""})").size());
+  ring.key = "k";
+  EXPECT_TRUE(rule->cut_to_size(ring, large, 9000));
+  EXPECT_EQ(ring.payload, R"({"stream":"events","id":"5-1","key":"k","too_large":true})");
+}
+
 TEST(StreamState, IsInTheStreamsSlot) {
   RedisMonitorConfig config;
   config.redis.prefix = "peal:";
