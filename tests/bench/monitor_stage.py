@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 
+from browser_page import BrowserPage, web_root
 from lib.client import Session
 from lib.monitor import Monitor, install
 from lib.postgres_server import PROGRAMS, PostgresServer
@@ -90,6 +91,9 @@ class Listener(threading.Thread):
         self.session.close()
 
 
+LISTENERS = {"session": Listener, "page in Chromium": BrowserPage}
+
+
 class Stage:
     def __init__(self, folder: pathlib.Path, fsync: str, scale: int):
         self.cluster = Cluster(folder)
@@ -108,7 +112,8 @@ class Stage:
             config.write_text(RULES.replace('subscribe = "anyone"\n', ""))
             self.broker = self.cluster.broker(flags=["--config", str(config)])
             self.gateway = self.cluster.gateway(config=RULES, flags=["--bus-driver", "zmq", "--shards", "1", "--bus-connect",
-                                                                     self.broker.ready["listen"]])
+                                                                     self.broker.ready["listen"], "--web-root",
+                                                                     str(web_root(self.cluster.folder / "web"))])
             self.pgbench("-i", "-q", "-s", str(self.scale))
             self.stack = stack.pop_all()
         return self
@@ -159,12 +164,12 @@ class Stage:
             seen = bare.seen()
         else:
             with self.monitor(mode):
-                listener = Listener(self.gateway, f"bench:{mode}", count)
+                listener = LISTENERS[reader](self.gateway, f"bench:{mode}", count)
                 listener.start()
                 said = self.pgbench(*words)
                 listener.join()
             seen = listener.seen
-            assert len(seen) == count, f"{mode}: {count} were committed, {len(seen)} heard; told was {listener.told}"
+            assert len(seen) == count, f"{mode}, {reader}: {count} were committed, {len(seen)} heard; told was {listener.told}"
         commits = {row["id"]: row["at"] for row in self.postgres.rows(
             f"select id, extract(epoch from pg_xact_commit_timestamp(xmin)) as at from {mode}_changes")}
         assert commits.keys() == seen.keys(), f"{len(commits)} were committed and {len(seen)} seen"
