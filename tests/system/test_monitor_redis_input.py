@@ -103,6 +103,22 @@ def test_a_stream_that_others_change_while_it_is_read(cluster, redis):
     assert set(map(str, messages_of(broker, "events")[10:-1])) == {str(ANEW)}
 
 
+def test_a_stream_that_is_trimmed_faster_than_it_is_read(cluster, redis):
+    broker = keeping_broker(cluster)
+    listen = broker.ready["listen"]
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, STREAM, ["--monitor-batch-entries-max", "1"]).start()
+    add(redis, 1)
+    holds(broker, "events", of(1))
+    broker.kill()
+    add(redis, *range(2, 10))
+    until(lambda: monitor.metric("peal_monitor_changes_total") == 2, "one more is read")
+    redis.ask("XTRIM", "events", "MAXLEN", "3")
+    add(redis, 10)
+    until(lambda: monitor.metric("peal_monitor_lag_changes") == 9, "it is looked at")
+    broker = keeping_broker(cluster, listen)
+    holds(broker, "events", [*of(1, 2), MISSED, *of(7, 8, 9, 10)])
+
+
 def test_whoever_stood_still_doubles_nothing(cluster, redis):
     broker = keeping_broker(cluster)
     monitors = [RedisMonitor(cluster, f"monitor-{n}", redis, broker, STREAM + LIST, ["--monitor-batch-entries-max", "5"]).start()

@@ -111,6 +111,8 @@ void StreamReader::on_look(const Reply& reply) {
     cursor_ = look->top;
     return begin_anew("entries were removed before they were read", look->added);
   }
+  if (look->removed() > ordinal_)
+    return begin_anew("entries were removed before they were read", look->removed());
   // Of a Redis before 7, which does not count, nothing is known of this.
   if (!look->next && look->added < ordinal_) ordinal_ = look->added;
   read();
@@ -127,6 +129,7 @@ void StreamReader::measure() {
 void StreamReader::see(const StreamLook& look, std::uint64_t ordinal) {
   ceiling_.looked(look);
   oldest_ = look.next;
+  overtaken_ = look.removed() > ordinal_;
   Waiting waiting{look.unread(ordinal), ceiling_.entries(), std::nullopt};
   if (waiting.ceiling)
     waiting.left = *waiting.ceiling - std::min(*waiting.ceiling, waiting.entries);
@@ -236,7 +239,7 @@ void StreamReader::on_save(const Reply& reply, bool was_idle) {
   known_ = true;
   all_is_well();
   // When nothing came for a while it is a time to see whether something is missing.
-  was_idle || Clock::now() - looked_ >= kLookEvery ? look() : read();
+  was_idle || overtaken_ || Clock::now() - looked_ >= kLookEvery ? look() : read();
 }
 
 /// An entry's id begins with the time at which it was added.

@@ -48,6 +48,7 @@ class StreamReader final : public RedisReader {
   Step step_ = Step::looking;  ///< while active
   StreamCeiling ceiling_;
   std::optional<Sequence> oldest_;  ///< that waits
+  bool overtaken_ = false;          ///< more was trimmed than was read
   std::chrono::steady_clock::time_point looked_{};
   bool careful_ = false;  ///< it asks first how large the next entries are
   bool first_ = false;    ///< nothing was saved yet
