@@ -10,7 +10,7 @@ import pytest
 
 import alarms
 from lib.client import Control, RawSocket, Session, request
-from lib.deployed import free_ports
+from lib.ports import free_ports
 from lib.processes import ROOT, until
 
 RECOVERABLE = '[[channels]]\npattern = "*"\nrecoverable = true\n'

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from lib.client import Session
-from lib.deployed import free_ports
+from lib.ports import free_ports
 from lib.processes import Broker, until
 
 LOG = '[[channels]]\npattern = "*"\nrecoverable = true\npresence = "anyone"\nhistory_age_max = "10m"\n'

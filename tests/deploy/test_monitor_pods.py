@@ -35,8 +35,8 @@ class Redis:
     kind, channel = "redis", "news:events"
 
     def __init__(self, deployed):
-        self.server = RedisServer(deployed.folder, [*KEEPS_ALL, "--bind", "127.0.0.1", "--port", "6379"],
-                                  deployed.secrets["redis"]["PEAL_REDIS_PASSWORD"], deployed.network.prefix)
+        self.server = RedisServer(deployed.folder, KEEPS_ALL, deployed.secrets["redis"]["PEAL_REDIS_PASSWORD"],
+                                  deployed.network.prefix, port=6379)
 
     def prepare(self) -> None:
         pass

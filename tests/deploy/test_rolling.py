@@ -13,7 +13,8 @@ import pytest
 
 from chart import one, values_named
 from lib.client import Control, Session
-from lib.deployed import HaproxyFile, free_ports
+from lib.deployed import HaproxyFile
+from lib.ports import free_ports
 from lib.processes import PATIENCE_S, until
 from lib.swarm import Job
 

@@ -30,7 +30,7 @@ def test_a_monitor_follows_a_failover(cluster):
             first.call("XADD", "events", "*", "n", number)
             first.call("RPUSH", "jobs", number)
         until(lambda: messages_of(broker, "jobs") == list(range(5)) and len(messages_of(broker, "events")) == 5, "all ring")
-        assert first.call("WAIT", 2, 10_000) == 2
+        assert first.call("WAIT", 2, 10_000) == "2"
         first.kill()
         until(lambda: watched.master() is not first, "another one is master", 60)
         second = watched.master()

@@ -5,39 +5,24 @@ import time
 import pytest
 
 from kit import network
-from kit.load import CHANNELS, FULL, RATE, Topology
+from kit.cuts import cut_gateways_off
+from kit.load import FULL, RATE, Topology, judge_nothing_lost
 from kit.redis import Single
 from lib.client import Session
-from lib.processes import slow_factor
 
 MEMORY, DISK, REDIS = Topology("memory"), Topology("disk"), Topology("redis", redis=Single)
 CUT = 30 if FULL else 1
 BAD = 600 if FULL else 4
-SLOW = slow_factor()
 
 
 @pytest.mark.parametrize("topology, kind", [(MEMORY, network.best), *(
     [(DISK, network.Wires), (REDIS, network.Wires)] if FULL else [])])
 def test_gateways_are_cut_off_one_way_the_other_and_both(load, bars, topology, kind):
     run = load(topology, kind, gateways=4)
-    apart = run.gateways[1:]
     run.flows()
-    run.network.cut("gateway-2", "broker-1")
-    run.network.cut("broker-1", "gateway-3")
-    run.network.cut("gateway-4", "broker-1")
-    run.network.cut("broker-1", "gateway-4")
-    bars.at_most("noticed by every gateway", run.linked(False, apart), 6 * SLOW, " s")
-    bars.exactly("not ready meanwhile, where nothing was cut", run.ready_for(CUT, run.gateways[:1]), 0)
-    run.network.heal()
-    healed = time.monotonic_ns()
-    bars.at_most("ready again everywhere", run.linked(True), 10 * SLOW, " s")
+    healed = cut_gateways_off(run, bars, "broker-1", CUT)
     run.flows()
-    outcome = run.end("--restarted", healed)
-    bars.at_most("delivering again to the last client", outcome.verdict["back_after_ms"] / 1000, 10 * SLOW, " s")
-    bars.exactly("lost, doubled, reordered, silently behind", outcome.verdict["faults"], 0)
-    bars.exactly("subscribers that were reset", outcome.verdict["told"], 0)
-    bars.exactly("epochs that ended", outcome.verdict["epochs"] - CHANNELS, 0)
-    bars.exactly("clients that lost their connection", outcome.clients["cuts"], 0)
+    judge_nothing_lost(run.end("--restarted", healed), bars, 10)
 
 
 def judge_bad_network(run, outcome, bars, ended):

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from kit.load import CHANNELS, CLIENTS, EACH, FULL, Topology
+from kit.cuts import cut_gateways_off
+from kit.load import CLIENTS, EACH, FULL, Topology, judge_nothing_lost
 from kit.redis import Dumped, Sharded, Single, Watched
 from lib.processes import slow_factor, until
 
@@ -15,14 +16,6 @@ AWAY = 30 if FULL else 2
 CUT = 30 if FULL else 1
 SLOW = slow_factor()
 ALL = CLIENTS * EACH
-
-
-def judge_nothing_lost(outcome, bars, back):
-    bars.at_most("delivering again to the last client", outcome.verdict["back_after_ms"] / 1000, back * SLOW, " s")
-    bars.exactly("lost, doubled, reordered, silently behind", outcome.verdict["faults"], 0)
-    bars.exactly("epochs that ended", outcome.verdict["epochs"] - CHANNELS, 0)
-    bars.exactly("subscribers that were reset", outcome.verdict["told"], 0)
-    bars.exactly("clients that lost their connection", outcome.clients["cuts"], 0)
 
 
 def judge_all_told(outcome, bars, silent):
@@ -76,17 +69,8 @@ def test_redis_is_killed_and_started_with_its_file(load, bars, topology):
 
 def test_gateways_are_cut_off_from_redis_one_way_the_other_and_both(load, bars):
     run = load(ALONE, gateways=4, wired_redis=True)
-    apart = run.gateways[1:]
     run.flows()
-    run.network.cut("gateway-2", "redis")
-    run.network.cut("redis", "gateway-3")
-    run.network.cut("gateway-4", "redis")
-    run.network.cut("redis", "gateway-4")
-    bars.at_most("noticed by every gateway", run.linked(False, apart), 6 * SLOW, " s")
-    bars.exactly("not ready meanwhile, where nothing was cut", run.ready_for(CUT, run.gateways[:1]), 0)
-    run.network.heal()
-    healed = time.monotonic_ns()
-    bars.at_most("ready again everywhere", run.linked(True), 10 * SLOW, " s")
+    healed = cut_gateways_off(run, bars, "redis", CUT)
     run.flows(2)
     judge_nothing_lost(run.end("--restarted", healed), bars, 10)
 

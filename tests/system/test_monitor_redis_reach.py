@@ -6,7 +6,8 @@ import subprocess
 
 from lib.monitor import RedisMonitor, keeping_broker, messages_of
 from lib.processes import until
-from lib.redis_server import RedisServer, cluster_ports
+from lib.ports import free_ports
+from lib.redis_server import RedisServer
 
 SOURCES = """
 [[streams]]
@@ -48,7 +49,7 @@ def test_over_tls(cluster):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                     "-days", "2", "-subj", "/CN=redis", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
                     folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
-    port = cluster_ports(1)[0]
+    port = free_ports(1)[0]
     certificate, key = str(folder / "cert.pem"), str(folder / "key.pem")
     broker = keeping_broker(cluster)
     with RedisServer(folder, ["--tls-port", str(port), "--bind", "127.0.0.1", "--tls-cert-file", certificate,

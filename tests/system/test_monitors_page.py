@@ -4,11 +4,11 @@ nothing but the owner of its database; and its configurations are what the progr
 import json
 import os
 import re
-import socket
 import subprocess
 
 import pytest
 
+from lib.ports import free_ports
 from lib.postgres_server import PostgresServer
 from lib.processes import ROOT, bin_dir, until
 
@@ -25,11 +25,6 @@ def blocks(text: str) -> tuple[list[str], list[str]]:
     return commands, re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 def rings(path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines() if line.startswith("{")]
 
@@ -38,7 +33,7 @@ def test_in_five_minutes(cluster):
     folder = cluster.folder
     commands, [config] = blocks(section("In five minutes"))
     (folder / "monitor.toml").write_text(config)
-    bus, public = free_port(), free_port()
+    bus, public = free_ports(2)
     places = {":8422": f":{bus}", "/var/run/postgresql": str(folder / "postgres"),
               "peal subscribe": f"peal subscribe --url ws://127.0.0.1:{public}/ws"}
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PEAL_", "PG"))}

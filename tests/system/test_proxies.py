@@ -16,7 +16,8 @@ import time
 import pytest
 
 from lib.client import Control, Session
-from lib.deployed import HaproxyFile, NginxFile, free_ports
+from lib.deployed import HaproxyFile, NginxFile
+from lib.ports import free_ports
 from lib.processes import PATIENCE_S, bin_dir, until
 from lib.sse import EventStream
 from lib.swarm import Job

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import random
 import re
 import shutil
 import signal
@@ -15,6 +14,7 @@ import urllib.request
 import pytest
 from websockets.sync.client import connect
 
+from lib.ports import free_ports
 from lib.processes import PATIENCE_S, ROOT, bin_dir, until
 
 
@@ -70,15 +70,6 @@ class Run:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def free_port() -> int:
-    """A free port below those that the kernel gives to clients, so that it is free a moment later too."""
-    while True:
-        port = random.randrange(20000, 30000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-
-
 @pytest.fixture
 def run():
     runs = []
@@ -102,7 +93,7 @@ def subscribe(client, channel: str) -> None:
 
 
 def test_each_printed_line_works_when_pasted_and_the_load_comes_by_itself(run):
-    demo = run("--port", str(free_port()))
+    demo = run("--port", str(free_ports(1)[0]))
     [url] = demo.urls()
     with connect(url.replace("http", "ws") + "ws") as client:
         subscribe(client, "demo:room")
@@ -121,7 +112,7 @@ def test_each_printed_line_works_when_pasted_and_the_load_comes_by_itself(run):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("flags", [[], ["--with-postgres"]])
 def test_a_signal_stops_all_that_was_started(run, number, flags):
-    demo = run("--port", str(free_port()), *flags)
+    demo = run("--port", str(free_ports(1)[0]), *flags)
     assert len(demo.members()) >= 3
     databases = re.findall(r"host=(\S+)", demo.output())
     demo.stop(number)
@@ -130,7 +121,7 @@ def test_a_signal_stops_all_that_was_started(run, number, flags):
 
 
 def test_rows_of_its_own_postgres_ring_on_every_gateway(run):
-    demo = run("--with-postgres", "--cluster", "--port", str(free_port()))
+    demo = run("--with-postgres", "--cluster", "--port", str(free_ports(1)[0]))
     urls = demo.urls()
     assert len(urls) == 3
     with contextlib.ExitStack() as stack:
@@ -146,7 +137,7 @@ def test_rows_of_its_own_postgres_ring_on_every_gateway(run):
 
 
 def test_a_cluster_is_a_broker_and_three_gateways_that_hear_each_other(run):
-    demo = run("--cluster", "--port", str(free_port()))
+    demo = run("--cluster", "--port", str(free_ports(1)[0]))
     urls = demo.urls()
     assert len(urls) == 3
     with contextlib.ExitStack() as stack:
@@ -163,7 +154,7 @@ def test_a_cluster_is_a_broker_and_three_gateways_that_hear_each_other(run):
 
 
 def test_a_busy_port_is_said_aloud_and_the_next_free_one_taken(run):
-    with socket.create_server(("127.0.0.1", free_port())) as busy:
+    with socket.create_server(("127.0.0.1", free_ports(1)[0])) as busy:
         port = busy.getsockname()[1]
         demo = run("--port", str(port))
         assert f"Port {port} is busy" in demo.output()
@@ -171,7 +162,7 @@ def test_a_busy_port_is_said_aloud_and_the_next_free_one_taken(run):
 
 
 def test_a_process_that_ends_by_itself_is_named(run):
-    demo = run("--port", str(free_port()))
+    demo = run("--port", str(free_ports(1)[0]))
     ready = (demo.folder / "run" / "gateway-1.ready").read_text()
     os.kill(int(re.search(r'"pid" *: *(\d+)', ready)[1]), signal.SIGKILL)
     assert demo.popen.wait(timeout=PATIENCE_S) == 1

@@ -245,3 +245,12 @@ class Load:
 def outage(killed: int, restarted: int, back: float) -> list:
     """What the checker is to know of it: from when to when no broker lived (ns), and the seconds that are the bar."""
     return ["--killed", killed, "--restarted", restarted, "--back-within", f"{int(back * 1000 * slow_factor())}ms"]
+
+
+def judge_nothing_lost(outcome, bars, back: float) -> None:
+    """What was in the log is there: nobody was told otherwise, and all have it within `back` seconds."""
+    bars.at_most("delivering again to the last client", outcome.verdict["back_after_ms"] / 1000, back * slow_factor(), " s")
+    bars.exactly("lost, doubled, reordered, silently behind", outcome.verdict["faults"], 0)
+    bars.exactly("epochs that ended", outcome.verdict["epochs"] - CHANNELS, 0)
+    bars.exactly("subscribers that were reset", outcome.verdict["told"], 0)
+    bars.exactly("clients that lost their connection", outcome.clients["cuts"], 0)

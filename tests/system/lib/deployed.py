@@ -7,21 +7,10 @@ import re
 import socket
 import subprocess
 
+from lib.ports import free_ports
 from lib.processes import ROOT, until
 
 FILES = ROOT / "docs" / "deploy"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, all different."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 class Deployed:

@@ -1,13 +1,12 @@
-"""A redis-server of a test's own, on a unix socket in the test's folder."""
+"""Redis servers of a test's own: on a unix socket in the test's folder, or on a port."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import pathlib
-import socket
 import subprocess
 
+from lib.ports import free_ports
 from lib.processes import until
 
 # Acknowledged means that it is in the file.
@@ -15,12 +14,16 @@ KEEPS_ALL = ["--appendonly", "yes", "--appendfsync", "always"]
 
 
 class RedisServer:
+    """With a `port` in a folder, and with an `address`, that name it. `options` are redis-server's."""
+
     def __init__(self, folder: pathlib.Path, options: list[str] | None = None, password: str = "",
-                 prefix: list[str] | None = None):
-        self.folder = folder / "redis"
+                 prefix: list[str] | None = None, port: int = 0):
+        self.folder = folder / (f"redis-{port}" if port else "redis")
         self.folder.mkdir()
+        self.port = port
         self.socket = self.folder / "redis.sock"
-        self.options = options or []
+        self.address = f"127.0.0.1:{port}" if port else f"unix:{self.socket}"
+        self.options = [*(["--bind", "127.0.0.1", "--protected-mode", "no"] if port else []), *(options or [])]
         self.password = password
         self.prefix = prefix or []
         self.popen: subprocess.Popen | None = None
@@ -29,69 +32,81 @@ class RedisServer:
         return self.start()
 
     def __exit__(self, *_) -> None:
-        self.kill()
+        self.close()
+
+    @property
+    def words(self) -> list[str]:
+        """Of redis-server."""
+        return ["--port", str(self.port), "--unixsocket", str(self.socket), "--dir", str(self.folder), "--save", "",
+                *self.options, *(["--requirepass", self.password] if self.password else [])]
 
     def start(self) -> "RedisServer":
         with open(self.folder / "log", "ab") as log:
-            self.popen = subprocess.Popen(
-                [*self.prefix, "redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
-                 "--save", "", *self.options, *(["--requirepass", self.password] if self.password else [])], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until(lambda: self.ask("PING") == "PONG", "redis-server answers")
+            self.popen = subprocess.Popen([*self.prefix, "redis-server", *self.words], stdin=subprocess.DEVNULL,
+                                          stdout=log, stderr=log)
+        until(self._answers, f"redis-server at {self.address} answers")
         return self
+
+    def _answers(self) -> bool:
+        assert self.popen.poll() is None, (self.folder / "log").read_text()[-2000:]
+        return self.ask("PING") == "PONG"  # it may still be reading its file
 
     def kill(self) -> None:
         self.popen.kill()
         self.popen.wait()
 
-    def ask(self, *args: str) -> str:
+    def close(self) -> None:
+        if self.popen and self.popen.poll() is None:
+            self.kill()
+
+    def _cli(self, *words: str, **options) -> subprocess.CompletedProcess:
         password = {"REDISCLI_AUTH": self.password} if self.password else {}
-        asked = subprocess.run(["redis-cli", "-s", str(self.socket), *args], capture_output=True, text=True,
-                               env={**os.environ, **password})
-        return asked.stdout.strip()
+        return subprocess.run(["redis-cli", "-s", str(self.socket), *words], capture_output=True, text=True,
+                              env={**os.environ, **password}, **options)
+
+    def ask(self, *words: str) -> str:
+        """What redis-cli prints, be it an error."""
+        return self._cli(*words).stdout.strip()
+
+    def call(self, *words: object) -> str:
+        """Likewise; an error raises."""
+        return self._cli("-e", *map(str, words), check=True).stdout.strip()
+
+    def info(self, section: str, name: str) -> str:
+        rows = dict(line.split(":", 1) for line in self.call("INFO", section).splitlines() if ":" in line)
+        return rows.get(name, "")
 
     def feed(self, commands: str) -> None:
         """Several commands, as redis-cli reads them, over one connection."""
-        subprocess.run(["redis-cli", "-s", str(self.socket)], input=commands, text=True, check=True, capture_output=True)
+        self._cli(input=commands, check=True)
 
     @property
     def store_flags(self) -> list[str]:
         """Of a broker that has its logs here."""
-        return ["--store-driver", "redis", "--redis-addresses", f"unix:{self.socket}"]
+        return ["--store-driver", "redis", "--redis-addresses", self.address]
 
     @property
     def flags(self) -> list[str]:
         """Of a gateway that is to meet others here."""
-        return ["--bus-driver", "redis", "--redis-addresses", f"unix:{self.socket}"]
-
-
-def cluster_ports(count: int) -> list[int]:
-    """Below the ports that connections come from; a Cluster's node also takes the one 10,000 above its own."""
-    found: list[int] = []
-    for port in itertools.count(13_000 + os.getpid() % 5000):
-        try:
-            for each in (port, port + 10_000):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", each))
-        except OSError:
-            continue
-        found.append(port)
-        if len(found) == count:
-            return found
+        return ["--bus-driver", "redis", "--redis-addresses", self.address]
 
 
 class RedisCluster:
     """Three masters without replicas."""
 
-    def __init__(self, folder: pathlib.Path):
-        self.servers = []
-        for port in cluster_ports(3):
-            own = folder / f"node-{port}"
-            own.mkdir()
-            server = RedisServer(own, ["--bind", "127.0.0.1", "--cluster-enabled", "yes", "--port", str(port)])
-            server.address = f"127.0.0.1:{port}"
-            self.servers.append(server)
+    def __init__(self, folder: pathlib.Path, options: list[str] | None = None):
+        self.servers = [RedisServer(folder, ["--cluster-enabled", "yes", *(options or [])], port=port)
+                        for port in free_ports(3)]
+        self.addresses = ["--redis-mode", "cluster",
+                          *(word for server in self.servers for word in ("--redis-addresses", server.address))]
 
     def __enter__(self) -> "RedisCluster":
+        return self.start()
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def start(self) -> "RedisCluster":
         for server in self.servers:
             server.start()
         subprocess.run(["redis-cli", "--cluster", "create", *(server.address for server in self.servers),
@@ -99,11 +114,10 @@ class RedisCluster:
         until(lambda: all("cluster_state:ok" in server.ask("CLUSTER", "INFO") for server in self.servers), "it is whole")
         return self
 
-    def __exit__(self, *_) -> None:
+    def close(self) -> None:
         for server in self.servers:
-            server.kill()
+            server.close()
 
     @property
     def flags(self) -> list[str]:
-        addresses = [word for server in self.servers for word in ("--redis-addresses", server.address)]
-        return ["--bus-driver", "redis", "--redis-mode", "cluster", *addresses]
+        return ["--bus-driver", "redis", *self.addresses]
