@@ -1,8 +1,10 @@
 """What waits in Redis is measured and said long before it is lost, also while the broker takes nothing."""
 
+import json
+
 import pytest
 
-from lib.monitor import RedisMonitor, keeping_broker, messages_of
+from lib.monitor import RedisMonitor, keeping_broker, messages_of, peal
 from lib.processes import until
 from lib.redis_server import KEEPS_ALL, RedisServer
 
@@ -14,7 +16,7 @@ channel = "events"
 list = "jobs"
 channel = "jobs"
 """
-LAG, LEFT = "peal_monitor_lag_changes", "peal_monitor_stream_left_entries"
+LAG, BYTES, LEFT = "peal_monitor_lag_changes", "peal_monitor_lag_bytes", "peal_monitor_stream_left_entries"
 
 
 @pytest.fixture
@@ -53,11 +55,12 @@ def test_what_waits_is_measured_while_the_broker_is_away(cluster, redis):
     assert "entries=70 entries_left=30" in monitor.log()
     assert monitor.log().count("much waits in Redis") == 1
     assert monitor.metric("peal_monitor_lag_seconds") > 5
+    assert 70 * 3 < monitor.metric(BYTES) < 70 * 1000
     broker = keeping_broker(cluster, listen)
     rings(broker, 159)
     assert messages_of(broker, "events") == [{"n": str(number)} for number in range(160)]
     until(lambda: monitor.metric(LAG) == 0 and monitor.metric(LEFT) == 100, "nothing waits any more")
-    assert monitor.metric("peal_monitor_lag_seconds") == 0
+    assert monitor.metric("peal_monitor_lag_seconds") == 0 and monitor.metric(BYTES) == 0
 
 
 def test_a_standby_has_no_lag(cluster, redis):
@@ -76,6 +79,37 @@ def test_a_standby_has_no_lag(cluster, redis):
     until(lambda: two.active() and two.metric(LAG) == 0, "it reads on")
     assert messages_of(broker, "events") == [{"n": str(number)} for number in range(10)]
     until(lambda: not one.active() and one.metric(LAG) == 0, "the first one stands by, and has nothing")
+
+
+def test_it_takes_no_more_than_it_can_publish(cluster, redis):
+    """60 MB wait, and the broker is away: its memory stays bounded, and then all of it rings."""
+    broker = keeping_broker(cluster)
+    listen = broker.ready["listen"]
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, SOURCES).start()
+    until(monitor.active, "it is active")
+    before = monitor.metric("process_resident_memory_bytes")
+    broker.kill()
+    count = 15_000
+    redis.ask("EVAL", "local text = string.rep('x', 2000) for i = 1, ARGV[1] do redis.call('XADD', 'events', '*', 'n', i, 't', text) "
+              "redis.call('RPUSH', 'jobs', text) end", "0", str(count))
+    until(lambda: monitor.metric(LAG) == 2 * count, "all of it waits")
+    assert monitor.metric(BYTES) > 2 * count * 2000
+    assert monitor.metric("process_resident_memory_bytes") - before < 15_000_000
+    broker = keeping_broker(cluster, listen)
+    until(lambda: monitor.metric("peal_monitor_publications_total") == 2 * count, "all of it rings")
+    assert monitor.metric("process_resident_memory_bytes") - before < 50_000_000
+    until(lambda: monitor.metric(LAG) == 0 and monitor.metric(BYTES) == 0, "nothing waits")
+    assert monitor.metric("peal_monitor_duplicates_total") == 0
+
+
+def test_it_says_how_it_is_on_its_control_socket(cluster, redis):
+    broker = keeping_broker(cluster)
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, SOURCES).start()
+    until(monitor.active, "it is active")
+    stats = peal("stats", "--json", "--control", monitor.ready["control"])
+    assert stats.returncode == 0, stats.stderr
+    stats = json.loads(stats.stdout)
+    assert (stats["kind"], stats["source"], stats["state"], stats["ready"]) == ("monitor", "redis", "active", True)
 
 
 def test_a_redis_that_is_nearly_full_is_said(cluster, redis):

@@ -83,9 +83,17 @@ end
 return {string.format('%.0f', generation), string.format('%.0f', first), waiting, out, vanished}
 )";
 
-/// KEYS the list, the taken. Answers how many elements wait.
-constexpr const char* kCountScript =
-    "return redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2])";
+/// KEYS the list, the taken. Answers how many elements wait, and about how many bytes.
+constexpr const char* kCountScript = R"(
+local count, bytes = 0, 0
+for i = 1, 2 do
+  count = count + redis.call('LLEN', KEYS[i])
+  -- Who has not the right to ask that may take all the same.
+  local size = redis.pcall('MEMORY', 'USAGE', KEYS[i])
+  if type(size) == 'number' then bytes = bytes + size end
+end
+return {count, bytes}
+)";
 
 std::uint64_t number_of(const Reply& reply) {
   std::uint64_t value = 0;
@@ -147,7 +155,8 @@ void ListReader::on_take(const Reply& reply) {
   const auto& elements = reply.elements[3].elements;
   const auto behind = static_cast<std::uint64_t>(reply.elements[2].integer);
   if (behind == 0) waits_since_ = Clock::now();
-  waits({behind + elements.size()});
+  const std::uint64_t count = behind + elements.size();
+  waits({count, count == 0 ? 0 : waiting().bytes});
   batch_ = elements.size();
   if (stopping()) return later();
   if (elements.empty()) return wait();
@@ -192,7 +201,9 @@ void ListReader::wait() {
 
 void ListReader::measure() {
   ask_aside(script(kCountScript, {rule_.list(), keys_.taken}, {}), [this](const Reply& reply) {
-    if (reply.integer >= 0) waits({static_cast<std::uint64_t>(reply.integer)});
+    if (reply.elements.size() != 2) return;
+    waits({static_cast<std::uint64_t>(reply.elements[0].integer),
+           static_cast<std::uint64_t>(reply.elements[1].integer)});
   });
 }
 

@@ -123,6 +123,7 @@ void RedisLoop::tell() {
   Publisher::Counts counts;
   std::string trouble;
   std::uint64_t lag = 0;
+  std::uint64_t lag_bytes = 0;
   std::uint64_t lag_ms = 0;
   std::optional<std::uint64_t> left;
   for (const auto& reader : readers_) {
@@ -132,12 +133,13 @@ void RedisLoop::tell() {
     counts.retries += one.retries;
     const Waiting& waiting = reader->waiting();
     lag += waiting.entries;
+    lag_bytes += waiting.bytes;
     if (waiting.left) left = std::min(left.value_or(*waiting.left), *waiting.left);
     lag_ms = std::max(lag_ms, reader->lag_ms());
     if (trouble.empty()) trouble = reader->trouble();
   }
   probe_.published(counts);
-  probe_.lag_measured(lag, 0, lag_ms, 0);
+  probe_.lag_measured(lag, lag_bytes, lag_ms, 0);
   probe_.stream_left(left);
   probe_.connected(connected);
   probe_.linked(linked);

@@ -20,6 +20,7 @@ struct StreamLook {
   std::uint64_t added = 0;       ///< entries, ever; 0 of a Redis before 7, which doesn't count
   std::uint64_t length = 0;      ///< entries that are there
   std::optional<Sequence> next;  ///< the first entry behind the cursor
+  std::uint64_t bytes = 0;       ///< of all entries, as Redis estimates it; 0: it doesn't say
 
   static Result<StreamLook> parse(const redis::Reply& reply);
 
@@ -27,6 +28,8 @@ struct StreamLook {
   /// Entries that wait, when the first `ordinal` of all were read. Of a Redis before 7 only whether
   /// some do.
   std::uint64_t unread(std::uint64_t ordinal) const;
+  /// Of these, if they are like the others.
+  std::uint64_t unread_bytes(std::uint64_t ordinal) const;
 };
 
 /// How long a stream is when those who add to it trim it: what is further behind is lost. Nobody

@@ -130,7 +130,8 @@ void StreamReader::see(const StreamLook& look, std::uint64_t ordinal) {
   ceiling_.looked(look);
   oldest_ = look.next;
   overtaken_ = look.removed() > ordinal_;
-  Waiting waiting{look.unread(ordinal), ceiling_.entries(), std::nullopt};
+  Waiting waiting{look.unread(ordinal), look.unread_bytes(ordinal), ceiling_.entries(),
+                  std::nullopt};
   if (waiting.ceiling)
     waiting.left = *waiting.ceiling - std::min(*waiting.ceiling, waiting.entries);
   waits(waiting);

@@ -46,7 +46,7 @@ bool WaitingWatch::due(std::optional<Time>& said, Time now) {
 void WaitingWatch::measured(const Waiting& waiting, Time now) {
   waiting_ = waiting;
   if (waiting.entries > waiting_warn_ && due(many_said_, now))
-    logger_.warn("much waits in Redis", {{"entries", waiting.entries}});
+    logger_.warn("much waits in Redis", {{"entries", waiting.entries}, {"bytes", waiting.bytes}});
   const bool over_half = waiting.ceiling && *waiting.left < *waiting.ceiling / 2;
   // Of a short stream half comes at once, and is read at once.
   if (over_half && std::exchange(over_half_, over_half) && due(trim_said_, now)) {

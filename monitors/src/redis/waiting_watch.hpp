@@ -15,6 +15,7 @@ namespace peal::monitor {
 /// What waits in a source, as it was measured last.
 struct Waiting {
   std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;  ///< about
   /// Of a stream that is trimmed: how many there may be, and how many may still be added before
   /// some that were not read are lost.
   std::optional<std::uint64_t> ceiling{}, left{};

@@ -24,7 +24,7 @@ Reply number(std::int64_t value) {
 StreamLook look(std::int64_t added, std::int64_t length, const char* next = "") {
   Reply reply;
   reply.type = Reply::Type::array;
-  reply.elements = {text("9-9"), number(added), number(length), text(next)};
+  reply.elements = {text("9-9"), number(added), number(length), text(next), number(1000)};
   return *StreamLook::parse(reply);
 }
 
@@ -32,6 +32,9 @@ TEST(StreamLook, CountsWhatWaits) {
   EXPECT_EQ(look(10, 10, "8-0").unread(7), 3U);
   EXPECT_EQ(look(10, 4).removed(), 6U);
   EXPECT_EQ(look(10, 10, "8-0").next->major, 8U);
+  EXPECT_EQ(look(10, 10, "8-0").unread_bytes(7), 300U);
+  EXPECT_EQ(look(10, 2, "8-0").unread_bytes(1), 1000U);
+  EXPECT_EQ(look(10, 0).unread_bytes(1), 0U);
   EXPECT_EQ(look(7, 7).unread(7), 0U);
   EXPECT_EQ(look(5, 5).unread(7), 0U);
   EXPECT_FALSE(StreamLook::parse(Reply{}));

@@ -17,7 +17,7 @@ class WaitingWatchTest : public testing::Test {
  protected:
   std::vector<std::string> said() { return log_->lines(); }
   void left(std::uint64_t entries, std::uint64_t ceiling) {
-    watch_.measured({ceiling - entries, ceiling, entries}, now_);
+    watch_.measured({ceiling - entries, 0, ceiling, entries}, now_);
   }
   void remembered(std::uint64_t used, std::uint64_t max, std::string_view policy) {
     watch_.remembered({used, max, policy}, now_);
@@ -31,9 +31,9 @@ class WaitingWatchTest : public testing::Test {
 TEST_F(WaitingWatchTest, SaysOnceAMinuteThatMuchWaits) {
   watch_.measured({100}, now_);
   EXPECT_THAT(said(), IsEmpty());
-  watch_.measured({101}, now_);
+  watch_.measured({101, 2000}, now_);
   watch_.measured({102}, now_ + seconds(59));
-  EXPECT_THAT(said(), ElementsAre(HasSubstr("much waits in Redis entries=101")));
+  EXPECT_THAT(said(), ElementsAre(HasSubstr("much waits in Redis entries=101 bytes=2000")));
   watch_.measured({103}, now_ + seconds(60));
   EXPECT_EQ(said().size(), 2U);
   EXPECT_EQ(watch_.waiting().entries, 103U);
