@@ -3,7 +3,8 @@
 namespace peal::monitor {
 
 Result<MessageRule> MessageRule::compile(const Texts& texts) {
-  auto rings = RingTemplate::parse({texts.channel, texts.key, texts.payload});
+  auto rings =
+      RingTemplate::parse({texts.channel, texts.key, texts.payload}, Template::From::message);
   if (!rings) return rings.error();
   MessageRule made;
   made.name_ = texts.name;

@@ -4,13 +4,13 @@
 
 namespace peal::monitor {
 
-Result<RingTemplate> RingTemplate::parse(const Texts& texts) {
+Result<RingTemplate> RingTemplate::parse(const Texts& texts, Template::From from) {
   if (texts.channel.empty()) return fail(ErrorCode::config_invalid, "channel is missing");
-  auto channel = Template::parse(texts.channel, Template::Form::text);
+  auto channel = Template::parse(texts.channel, Template::Form::text, from);
   if (!channel) return fail(ErrorCode::config_invalid, "channel: " + channel.error().message);
-  auto key = Template::parse(texts.key, Template::Form::text);
+  auto key = Template::parse(texts.key, Template::Form::text, from);
   if (!key) return fail(ErrorCode::config_invalid, "key: " + key.error().message);
-  auto payload = Template::parse(texts.payload, Template::Form::json);
+  auto payload = Template::parse(texts.payload, Template::Form::json, from);
   if (!payload) return fail(ErrorCode::config_invalid, "payload: " + payload.error().message);
   return RingTemplate{std::move(*channel), std::move(*key), std::move(*payload)};
 }

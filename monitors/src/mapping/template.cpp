@@ -52,19 +52,21 @@ const Row* other_side(const Change& change, bool is_new) {
 
 /// A JSON value; null: there is none.
 std::optional<std::string> look_up(const std::vector<std::string>& path, const Scope& scope,
-                                   JsonReader& reader) {
+                                   Template::From from, JsonReader& reader) {
   const std::string& first = path.front();
+  const bool of_table = from == Template::From::table;
   const auto text = [](std::string_view value) {
     std::string json;
     append_json_text(json, value);
     return json;
   };
   if (path.size() == 1 && first == "table") return text(scope.change.table);
-  if (path.size() == 1 && first == "schema") return text(scope.change.schema);
-  if (path.size() == 1 && first == "event") return text(name_of(scope.event));
+  if (of_table && path.size() == 1 && first == "schema") return text(scope.change.schema);
+  if (of_table && path.size() == 1 && first == "event") return text(name_of(scope.event));
   const Row* row = scope.row;
   std::size_t at = 0;
-  if (first == "new" || first == "old") {
+  const bool is_field = !of_table && row != nullptr && row->find(first) != nullptr;
+  if (!is_field && (first == "new" || first == "old")) {
     if (path.size() == 1) {
       const auto& whole = first == "new" ? scope.change.new_row : scope.change.old_row;
       return whole ? whole->json() : "null";
@@ -88,9 +90,10 @@ std::optional<std::string> look_up(const std::vector<std::string>& path, const S
 
 }  // namespace
 
-Result<Template> Template::parse(std::string_view text, Form form) {
+Result<Template> Template::parse(std::string_view text, Form form, From from) {
   Template made;
   made.form_ = form;
+  made.from_ = from;
   Piece piece;
   bool quoted = false;
   for (std::size_t at = 0; at < text.size();) {
@@ -138,7 +141,7 @@ Result<std::string> Template::fill(const Scope& scope, JsonReader& reader) const
   for (const Piece& piece : pieces_) {
     out += piece.literal;
     if (piece.path.empty()) continue;
-    auto json = look_up(piece.path, scope, reader);
+    auto json = look_up(piece.path, scope, from_, reader);
     if (form_ == Form::json && !piece.quoted) {
       out += json.value_or("null");
       continue;
@@ -161,9 +164,10 @@ Result<std::string> Template::fill(const Scope& scope, JsonReader& reader) const
 }
 
 bool Template::needs_row() const {
-  return std::ranges::any_of(pieces_, [](const Piece& piece) {
+  return std::ranges::any_of(pieces_, [this](const Piece& piece) {
     if (piece.path.empty()) return false;
     const std::string& first = piece.path.front();
+    if (from_ == From::message) return piece.path.size() > 1 || first != "table";
     return piece.path.size() > 1 || (first != "table" && first != "schema" && first != "event" &&
                                      first != "new" && first != "old");
   });

@@ -29,6 +29,30 @@ TEST(StreamRule, RingsAnEntryAsAnObjectOfItsFields) {
   EXPECT_EQ(rule->ring(entry({{"", ""}}), reader)->payload, R"({"":""})");
 }
 
+TEST(StreamRule, TakesAnyFieldByItsName) {
+  JsonReader reader;
+  StreamConfig config = events();
+  config.channel = "{table}:{event}";
+  config.reset = "resets";
+  config.payload = R"({"s": {schema}, "n": {new}, "o": {new."a-b"}, "d": {old.deep}, "i": {$id}})";
+  auto rule = StreamRule::compile(config);
+  ASSERT_TRUE(rule) << rule.error().message;
+  auto ring = rule->ring(entry({{"event", "bought"}, {"schema", "s"}, {"a-b", "c"}}), reader);
+  ASSERT_TRUE(ring) << ring.error().message;
+  EXPECT_EQ(ring->channel, "events:bought");
+  EXPECT_EQ(ring->payload,
+            R"({"s": "s", "n": {"event":"bought","schema":"s","a-b":"c","$id":"5-1"}, "o": "c", )"
+            R"("d": null, "i": "5-1"})");
+  EXPECT_THAT(rule->ring(entry({{"other", ""}}), reader).error().message,
+              testing::HasSubstr("{event}"));
+  config.payload = R"({"n": {new}, "o": {old}})";
+  rule = StreamRule::compile(config);
+  EXPECT_EQ(rule->ring(entry({{"event", "e"}, {"new", "1"}, {"old", "0"}}), reader)->payload,
+            R"({"n": "1", "o": "0"})");
+  config.reset.clear();
+  EXPECT_FALSE(StreamRule::compile(config)) << "an event's channel is not fixed";
+}
+
 TEST(StreamRule, CutsWhatIsLargerThanAMessage) {
   JsonReader reader;
   const auto rule = StreamRule::compile(events());

@@ -23,7 +23,8 @@ struct RingTemplate {
     std::string_view channel, key, payload;
   };
   /// The error names the key of the configuration.
-  static Result<RingTemplate> parse(const Texts& texts);
+  static Result<RingTemplate> parse(const Texts& texts,
+                                    Template::From from = Template::From::table);
 
   /// A channel's name; the error says why it is none.
   Result<std::string> channel_of(const Scope& scope, JsonReader& reader) const;

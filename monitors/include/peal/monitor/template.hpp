@@ -6,6 +6,8 @@
 // row moves from one channel to another); further parts lead into a JSON value. What is filled in
 // is never read as a template again. In a payload a placeholder outside of quotes is a JSON value,
 // within quotes text; `{` before anything but a name is JSON's own. Immutable after parsing.
+// Of a message, which is no row of a table, {schema} and {event} are fields like others, and so are
+// {new} and {old} where it has such.
 
 #include <string>
 #include <string_view>
@@ -25,7 +27,9 @@ struct Scope {
 class Template {
  public:
   enum class Form : std::uint8_t { text, json };
-  static Result<Template> parse(std::string_view text, Form form);
+  /// What it is filled from.
+  enum class From : std::uint8_t { table, message };
+  static Result<Template> parse(std::string_view text, Form form, From from = From::table);
 
   /// The error says which placeholder has no value: NULL, or no scalar, or not told by the source.
   Result<std::string> fill(const Scope& scope, JsonReader& reader) const;
@@ -43,6 +47,7 @@ class Template {
   };
   std::vector<Piece> pieces_;
   Form form_ = Form::text;
+  From from_ = From::table;
 };
 
 }  // namespace peal::monitor
