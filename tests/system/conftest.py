@@ -1,7 +1,8 @@
-"""The one fixture that starts processes, and what is shown of them when a test fails."""
+"""The fixtures that start processes, and what is shown of them when a test fails."""
 
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -9,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from lib.cli import Running  # noqa: E402
 from lib.processes import Cluster  # noqa: E402
 
 
@@ -33,3 +35,18 @@ def cluster():
         problems = processes.close()
         shutil.rmtree(folder, ignore_errors=True)
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def running():
+    """`running(*words)` starts a verb of `peal` that goes on until it is stopped."""
+    started = []
+
+    def start(*words, **options):
+        started.append(Running(*words, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.popen.poll() is None:
+            one.end(signal.SIGKILL)

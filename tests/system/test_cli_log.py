@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from lib.cli import DONE, REFUSED, UNREACHABLE, USAGE, peal
 from lib.client import Control
 from lib.processes import until
-from test_cli import DONE, REFUSED, UNREACHABLE, USAGE, peal, running  # noqa: F401 (a fixture)
 
 RULES = """
 [[channels]]
