@@ -210,3 +210,71 @@ def test_a_slot_that_moves_takes_its_sources_along(cluster):
         everywhere("RPUSH", "jobs", "2")
         holds(broker, "events", of(1, 2))
         holds(broker, "jobs", [1, 2])
+
+
+def test_keys_that_are_flushed_are_told_as_a_gap(cluster, redis):
+    """Redis says nothing of them, but what the monitor keeps there is flushed with them."""
+    broker = keeping_broker(cluster)
+    RedisMonitor(cluster, "monitor-1", redis, broker, KEYSPACE).start()
+    until(lambda: messages_of(broker, "users"), "it listens")
+    redis.ask("SET", "user:1", "a")
+    last_is(broker, "users", {"event": "set", "key": "user:1", "type": "string", "value": "a"})
+    redis.ask("FLUSHALL")
+    last_is(broker, "users", {"event": "reset", "keyspace": "user:*", "reason": "listening began"})
+    redis.ask("SET", "user:1", "b")
+    last_is(broker, "users", {"event": "set", "key": "user:1", "type": "string", "value": "b"})
+
+
+def test_a_redis_that_is_loading_is_waited_for(cluster, redis):
+    broker = keeping_broker(cluster)
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, STREAM + LIST + LISTEN).start()
+    add(redis, 1)
+    redis.ask("RPUSH", "jobs", "1")
+    holds(broker, "events", of(1))
+    holds(broker, "jobs", [1])
+    redis.ask("EVAL", "for i = 1, 200 do redis.call('SET', 'filler:' .. i, string.rep('x', 20000)) end", "0")
+    add(redis, 2)
+    redis.ask("RPUSH", "jobs", "2")
+    until(lambda: redis.ask("BGREWRITEAOF") and "aof_rewrite_in_progress:0" in redis.ask("INFO", "persistence"), "it is written")
+    redis.kill()
+    redis.options += ["--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024"]
+    redis.start()
+    assert "it is loading its data" in monitor.log()
+    add(redis, 3)
+    redis.ask("RPUSH", "jobs", "3")
+    holds(broker, "events", of(1, 2, 3))
+    holds(broker, "jobs", [1, 2, 3])
+
+
+def test_what_the_monitor_keeps_there_may_be_tampered_with(cluster, redis):
+    broker = keeping_broker(cluster)
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, STREAM + LIST).start()
+    add(redis, 1)
+    redis.ask("RPUSH", "jobs", "1")
+    holds(broker, "events", of(1))
+    holds(broker, "jobs", [1])
+    for number, key in enumerate(["{events}:monitor:events:read", "{jobs}:monitor:jobs", "{jobs}:monitor:jobs:taken"], 2):
+        said = monitor.log().count("WRONGTYPE")
+        redis.feed(f"MULTI\nDEL peal:{key}\nSET peal:{key} x\nEXEC\n")
+        until(lambda: monitor.log().count("WRONGTYPE") > said, f"{key} is said")
+        redis.ask("DEL", f"peal:{key}")
+        add(redis, number)
+        redis.ask("RPUSH", "jobs", str(number))
+        last_is(broker, "events", {"n": str(number)})
+        last_is(broker, "jobs", number)
+
+
+def test_it_ends_in_time_while_the_broker_is_away(cluster, redis):
+    broker = keeping_broker(cluster)
+    listen = broker.ready["listen"]
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, STREAM + LIST + LISTEN).start()
+    until(monitor.active, "it is active")
+    broker.kill()
+    add(redis, 1, 2)
+    redis.ask("RPUSH", "jobs", "1", "2")
+    until(lambda: monitor.metric("peal_monitor_changes_total") >= 2, "something is under way")
+    assert monitor.stop() == 0
+    broker = keeping_broker(cluster, listen)
+    monitor.start()
+    holds(broker, "events", of(1, 2))
+    holds(broker, "jobs", [1, 2])
