@@ -91,6 +91,24 @@ def test_a_stream_that_is_read_from_its_start_is_read_again(cluster, redis):
     holds(broker, "events", of(101, 102, 1, 2))
 
 
+def test_a_redis_that_went_back_gives_its_entries_once(cluster):
+    broker = keeping_broker(cluster)
+    with RedisServer(cluster.folder, ["--appendonly", "no"]) as redis:
+        monitor = RedisMonitor(cluster, "monitor-1", redis, broker, START).start()
+        add(redis, 1, major=5)
+        holds(broker, "events", of(1))
+        until(lambda: redis.ask("HGET", "peal:{events}:monitor:events:read", "cursor") == "5-1", "it is kept")
+        redis.ask("SAVE")
+        add(redis, 2, 3, major=5)
+        holds(broker, "events", of(1, 2, 3))
+        redis.kill()
+        redis.start()
+        add(redis, 2, 3, major=5)  # whoever had no answer adds it again
+        add(redis, 4, major=5)
+        holds(broker, "events", of(1, 2, 3, 4))
+        until(lambda: monitor.metric("peal_monitor_duplicates_total") == 2, "what came again is known")
+
+
 def test_elements_that_were_taken_and_vanish_are_said(cluster, redis):
     broker = keeping_broker(cluster)
     listen = broker.ready["listen"]
