@@ -212,6 +212,25 @@ def test_a_slot_that_moves_takes_its_sources_along(cluster):
         holds(broker, "jobs", [1, 2])
 
 
+def test_a_master_that_is_gone_stops_only_its_own_slots(cluster):
+    broker = keeping_broker(cluster)
+    with RedisCluster(cluster.folder) as nodes:
+        for server in nodes.servers:
+            server.ask("CONFIG", "SET", "cluster-require-full-coverage", "no")
+        monitor = RedisMonitor(cluster, "monitor-1", nodes.flags[2:], broker, STREAM).start()
+        until(monitor.active, "it is active")
+        home = next(server for server in nodes.servers if "MOVED" not in server.ask("TYPE", "events"))
+        add(home, 1)
+        holds(broker, "events", of(1))
+        next(server for server in nodes.servers if server is not home).kill()
+        until(lambda: "cluster_slots_fail:0" not in home.ask("CLUSTER", "INFO"), "it is missed")
+        home.ask("DEL", "peal:{events}:monitor:events:read")  # so that the lease is asked for
+        until(lambda: "is gone from Redis" in monitor.log(), "the lease is asked for")
+        add(home, 2)
+        holds(broker, "events", of(1, 2))
+        until(lambda: monitor.get("/readyz")[0] == 200, "it is ready")
+
+
 def test_keys_that_are_flushed_are_told_as_a_gap(cluster, redis):
     """Redis says nothing of them, but what the monitor keeps there is flushed with them."""
     broker = keeping_broker(cluster)

@@ -129,6 +129,36 @@ def test_what_is_more_than_it_may_hold_is_told_as_a_gap(cluster, redis):
     assert held == [f"{number:03}x" for number in range(len(held))] and 0 < len(held) < 999 and told.count(gap) == 1
 
 
+def test_keys_that_are_more_than_it_may_hold_are_told_as_a_gap(cluster, redis):
+    broker = keeping_broker(cluster)
+    listen = broker.ready["listen"]
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, KEYSPACE, ["--monitor-held-bytes-max", "20000"]).start()
+    holds(broker, "users", [reset("keyspace", "user:*")])
+    broker.kill()
+    redis.feed("".join(f"SET user:{number} {number}\n" for number in range(999)))
+    until(lambda: "more is said than is taken" in monitor.log(), "it is too much")
+    broker = keeping_broker(cluster, listen)
+    gap = reset("keyspace", "user:*", "more was said than could be held")
+    until(lambda: gap in messages_of(broker, "users"), "the gap is told")
+    redis.ask("SET", "user:last", "x")
+    until(lambda: messages_of(broker, "users")[-1].get("key") == "user:last", "then all rings again")
+    told = messages_of(broker, "users")
+    held = [one["key"] for one in told[1:told.index(gap)]]
+    assert held == [f"user:{number}" for number in range(len(held))] and 0 < len(held) < 999 and told.count(gap) == 1
+
+
+def test_large_values_are_not_fetched_and_a_database_is_chosen(cluster, redis):
+    broker = keeping_broker(cluster)
+    flags = ["--monitor-value-elements-max", "3", "--redis-database", "3"]
+    RedisMonitor(cluster, "monitor-1", redis, broker, KEYSPACE + LISTEN, flags).start()
+    holds(broker, "users", [reset("keyspace", "user:*")])
+    redis.ask("SET", "user:1", "of another database")
+    for members in ("abc", "d"):
+        redis.ask("-n", "3", "SADD", "user:s", *members)
+    event = {"event": "sadd", "key": "user:s", "type": "set"}
+    holds(broker, "users", [reset("keyspace", "user:*"), {**event, "value": ["a", "b", "c"]}, event])
+
+
 def test_keys_ring_with_what_they_hold(cluster, redis):
     broker = keeping_broker(cluster)
     RedisMonitor(cluster, "monitor-1", redis, broker, KEYSPACE).start()

@@ -49,15 +49,14 @@ void RedisReader::publish_over(bus::BusPort& port) {
   publisher_.attach(port);
 }
 
-void RedisReader::on_connected(const redis::Node&) {
-  if (connected_) return;
-  connected_ = true;
+void RedisReader::on_connected(const redis::Node& node) {
+  if (!nodes_.insert(node.address).second || nodes_.size() > 1) return;
   trouble_.clear();
   if (phase_ == Phase::away) lease();
 }
 
 void RedisReader::on_disconnected(const redis::Node& node, std::string_view reason) {
-  connected_ = false;
+  nodes_.erase(node.address);
   trouble_ = node.address + ": " + std::string(reason);
 }
 
@@ -90,7 +89,7 @@ void RedisReader::ask_aside(redis::Command command, Then then) {
 }
 
 std::string RedisReader::trouble() const {
-  if (connected_ || stopping_) return trouble_;
+  if (connected() || stopping_) return trouble_;
   const std::string unreached = client_.trouble();
   return unreached.empty() ? trouble_ : unreached;
 }
@@ -107,8 +106,9 @@ void RedisReader::later() {
   phase_ = Phase::leasing;
   timer_.expires_after(kAgainAfter);
   timer_.async_wait([this](boost::system::error_code error) {
-    if (!error && connected_) lease();
-    if (!error && !connected_) phase_ = Phase::away;
+    if (error) return;
+    if (connected()) return lease();
+    phase_ = Phase::away;
   });
 }
 
@@ -160,7 +160,7 @@ void RedisReader::turn() {
 }
 
 void RedisReader::measure_when_due() {
-  if (!connected_ || (!active() && all_published())) return;
+  if (!connected() || (!active() && all_published())) return;
   if (Clock::now() - measured_ < kMeasureEvery || measured_key().empty()) return;
   measured_ = Clock::now();
   measure();

@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,8 @@ class RedisReader : protected redis::ClientOwner, private PublisherOut {
   void turn();
 
   bool linked() const { return publisher_.linked(); }
-  bool connected() const { return connected_; }
+  /// Of a Cluster: with some node.
+  bool connected() const { return !nodes_.empty(); }
   bool active() const { return phase_ == Phase::active; }
   /// What waited when it was last measured, and for how long the oldest of it has waited.
   const Waiting& waiting() const { return watch_.waiting(); }
@@ -130,8 +132,8 @@ class RedisReader : protected redis::ClientOwner, private PublisherOut {
   std::chrono::steady_clock::time_point measured_{};
   bus::BusPort* port_ = nullptr;
   Phase phase_ = Phase::away;
-  std::uint64_t round_ = 0;  ///< answers of an older one are nobody's
-  bool connected_ = false;
+  std::uint64_t round_ = 0;      ///< answers of an older one are nobody's
+  std::set<std::string> nodes_;  ///< addresses of those that are connected
   bool stopping_ = false;
   std::string trouble_ = "Redis has not been reached yet";
 };
