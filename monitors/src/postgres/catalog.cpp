@@ -72,6 +72,26 @@ Result<std::unordered_map<std::uint32_t, TypeInfo>> ask_types(Connection& connec
   return known;
 }
 
+Result<std::vector<std::string>> unwatched_tables(Connection& connection,
+                                                  const std::vector<std::string>& tables) {
+  std::string names = "[";
+  for (const std::string& table : tables) {
+    const TableName name = table_name(table);
+    append_json_text(names += names.size() > 1 ? ",{\"s\":" : "{\"s\":", name.schema);
+    append_json_text(names += ",\"t\":", name.table);
+    names += '}';
+  }
+  auto answer = connection.ask(
+      "select w.s || '.' || w.t from json_to_recordset($1) w(s text, t text) where not exists "
+      "(select from pg_trigger g where g.tgname = 'peal_capture' and g.tgparentid = 0 and "
+      "g.tgenabled <> 'D' and g.tgargs = convert_to(w.s, getdatabaseencoding()) || decode('00', "
+      "'hex') "
+      "|| convert_to(w.t, getdatabaseencoding()) || decode('00', 'hex'))",
+      {names + ']'});
+  if (!answer) return answer.error();
+  return column_of(*answer);
+}
+
 Result<std::vector<std::string>> captured_tables(Connection& connection) {
   auto answer = connection.ask(
       "select n.nspname || '.' || c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid "

@@ -18,6 +18,11 @@ Result<void> check_tables(Connection& connection,
 Result<std::unordered_map<std::uint32_t, TypeInfo>> ask_types(Connection& connection,
                                                               std::vector<std::uint32_t> types);
 
+/// Those whose changes nothing writes to the outbox: their trigger has gone with the table, or is
+/// disabled.
+Result<std::vector<std::string>> unwatched_tables(Connection& connection,
+                                                  const std::vector<std::string>& tables);
+
 /// "schema.table" of each with the outbox's trigger.
 Result<std::vector<std::string>> captured_tables(Connection& connection);
 

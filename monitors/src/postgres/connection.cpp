@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 
 namespace peal::monitor {
 namespace {
+
+/// Until somebody is there: also one that takes the connection and says nothing.
+constexpr std::chrono::seconds kConnectMax{30};
 
 std::string one_line(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
@@ -96,8 +100,11 @@ Result<Connection> Connection::open(const std::string& dsn, const std::string& a
   Connection made(PQconnectStartParams(keywords.data(), values.data(), 1), std::move(wait_for));
   PGconn* const connection = made.connection_.get();
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+  const auto deadline = std::chrono::steady_clock::now() + kConnectMax;
   while (connection != nullptr && PQstatus(connection) != CONNECTION_BAD &&
          status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
+    if (std::chrono::steady_clock::now() > deadline)
+      return fail(ErrorCode::storage_unavailable, "Postgres: it takes connections and is silent");
     if (auto waited = made.wait(status == PGRES_POLLING_READING ? POLLIN : POLLOUT); !waited)
       return waited.error();
     status = PQconnectPoll(connection);
@@ -127,6 +134,17 @@ bool wait_patiently(int fd, short events) {
   pollfd one{fd, events, 0};
   ::poll(&one, 1, 10'000);
   return true;
+}
+
+Result<void> Connection::use_own_settings() {
+  std::string sql =
+      "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3; "
+      "set bytea_output = 'hex'; set timezone = 'UTC'; set statement_timeout = 0; "
+      "set lock_timeout = 0; set idle_in_transaction_session_timeout = 0; "
+      "set idle_session_timeout = 0; set standard_conforming_strings = on; set "
+      "default_transaction_isolation = 'read committed'";
+  if (PQserverVersion(connection_.get()) >= 170'000) sql += "; set transaction_timeout = 0";
+  return run(sql);
 }
 
 Result<Answer> Connection::ask(const char* sql, const std::vector<Cell>& parameters) {
@@ -236,6 +254,14 @@ std::string Connection::quoted(std::string_view identifier) const {
   if (text == nullptr) return {};
   std::string out = text;
   PQfreemem(text);
+  return out;
+}
+
+std::string Connection::literal(std::string_view text) const {
+  char* const quoted = PQescapeLiteral(connection_.get(), text.data(), text.size());
+  if (quoted == nullptr) return {};
+  std::string out = quoted;
+  PQfreemem(quoted);
   return out;
 }
 

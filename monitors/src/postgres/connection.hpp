@@ -55,6 +55,9 @@ class Connection {
   static Result<Connection> open_replication(const std::string& dsn, const std::string& application,
                                              WaitFor wait_for);
 
+  /// From now on values are written in one way, and no statement or wait is ended for its length,
+  /// whatever the role's and the database's settings are.
+  Result<void> use_own_settings();
   /// One statement with parameters $1, $2, …; text in, text out.
   Result<Answer> ask(const char* sql, const std::vector<Cell>& parameters = {});
   /// Several statements, one transaction.
@@ -72,6 +75,7 @@ class Connection {
   void explain_denied(std::string what) { denied_ = std::move(what); }
   int fd() const { return PQsocket(connection_.get()); }
   std::string quoted(std::string_view identifier) const;
+  std::string literal(std::string_view text) const;
 
  private:
   Connection(PGconn* connection, WaitFor wait_for)

@@ -3,8 +3,6 @@
 namespace peal::monitor {
 namespace {
 
-/// Between 1970 and 2000, where Postgres's clock begins.
-constexpr std::int64_t kEpochMs = 946'684'800'000;
 constexpr const char* kOnlyKey = "only its key is known: the table's REPLICA IDENTITY is not FULL";
 constexpr const char* kNothing = "not known: the table's REPLICA IDENTITY is not FULL";
 
@@ -28,7 +26,7 @@ Result<void> LogicalChanges::learn(const pgoutput::Relation& relation) {
 }
 
 void LogicalChanges::begin(const pgoutput::Begin& begin) {
-  time_ms_ = begin.time_us / 1000 + kEpochMs;
+  time_ms_ = begin.time_ms();
 }
 
 Result<const pgoutput::Relation*> LogicalChanges::relation(std::uint32_t id) const {

@@ -85,6 +85,7 @@ Result<std::string> logical_dry_run(const MonitorConfig& config) {
   if (!rules) return rules.error();
   auto connection = Connection::open(config.dsn, config.process.name);
   if (!connection) return connection.error();
+  if (auto set = connection->use_own_settings(); !set) return set.error();
   if (auto good = check_logical(*connection); !good) return good.error();
   if (auto good = check_tables(*connection, rules->tables()); !good) return good.error();
   const auto slot = find_slot(*connection, config.slot);

@@ -7,6 +7,7 @@
 #include "mapping/payload.hpp"
 #include "peal/proto/channel_name.hpp"
 #include "postgres/catalog.hpp"
+#include "postgres/published_tables.hpp"
 #include "postgres/table_name.hpp"
 
 namespace peal::monitor {
@@ -17,13 +18,7 @@ using Clock = std::chrono::steady_clock;
 
 /// The server ends a connection that is silent for wal_sender_timeout (60 s).
 constexpr seconds kTellEvery{1};
-constexpr seconds kMeasureEvery{5};
 constexpr seconds kSayEvery{60};
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch())
-      .count();
-}
 
 std::vector<std::string> names_of(const std::map<std::string, std::vector<std::string>>& tables) {
   std::vector<std::string> names;
@@ -43,8 +38,10 @@ LogicalReader::LogicalReader(const MonitorConfig& config, Rules rules, Waiter& w
           [this](std::vector<std::uint32_t> types) { return ask_types(*connection_, types); }) {}
 
 Result<void> LogicalReader::check(Connection& connection) {
+  if (auto set = connection.use_own_settings(); !set) return set;
   if (auto good = check_logical(connection); !good) return good;
-  return check_tables(connection, rules_.tables());
+  if (auto good = check_tables(connection, rules_.tables()); !good) return good;
+  return check_published(connection, config_.slot, rules_.tables());
 }
 
 /// Monitors with the same slot are one source.
@@ -67,17 +64,22 @@ Result<void> LogicalReader::pump(Connection& connection) {
     logger_.warn("without all of the old row some rows leave that were never there",
                  {{"do", statement}});
   }
-  const auto changed = make_publication(connection, config_.slot, tables_);
-  if (!changed) return changed.error();
+  const auto wanting = wanting_publication(connection, config_.slot, tables_);
+  if (!wanting) return wanting.error();
+  const bool changed = !wanting->empty();
   auto slot = find_slot(connection, config_.slot);
   if (!slot) return slot.error();
-  if (*slot && ((*slot)->lost || *changed || gone_back_)) {
-    logger_.warn(*changed     ? "other tables than before: reading begins anew"
+  if (*slot && ((*slot)->lost || changed || gone_back_)) {
+    logger_.warn(changed      ? "other tables than before: reading begins anew"
                  : gone_back_ ? "the database has gone back: reading begins anew"
                               : "the slot was lost: reading begins anew",
                  {{"slot", (*slot)->name}});
     if (auto dropped = drop_slot(connection, (*slot)->name); !dropped) return dropped;
     slot->reset();
+  }
+  // Only now: a slot that is there has a publication that is as it was all the time.
+  if (changed) {
+    if (auto made = make_publication(connection, *wanting); !made) return made;
   }
   auto replication = open_replication();
   if (!replication) return replication.error();
@@ -137,13 +139,16 @@ Result<void> LogicalReader::snapshot(Connection& connection, const ServerIdentit
 Result<void> LogicalReader::snapshot_tables(const FreshSlot& fresh) {
   auto reader = connect(config_.dsn);
   if (!reader) return reader.error();
+  if (auto set = reader->use_own_settings(); !set) return set;
   auto begun = reader->run(
       "begin isolation level repeatable read read only; set transaction "
       "snapshot '" +
       fresh.snapshot + "'");
   if (!begun) return begun;
+  const auto now = reader->ask("select (extract(epoch from now()) * 1000)::bigint");
+  if (!now) return now.error();
   sequence_ = {fresh.consistent_lsn, 0};
-  transactions_.push_back({0, 0, now_ms()});
+  transactions_.push_back({0, 0, static_cast<std::int64_t>(now->number(0, 0))});
   for (const std::string& table : tables_) {
     if (auto done = snapshot_table(*reader, table); !done || waiter_.stopping()) return done;
   }
@@ -157,8 +162,11 @@ Result<void> LogicalReader::snapshot_table(Connection& reader, const std::string
   change.schema = name.schema;
   change.table = name.table;
   publish(change);
-  auto declared = reader.run("declare peal_rows no scroll cursor for select row_to_json(t) from " +
-                             reader.quoted(name.schema) + '.' + reader.quoted(name.table) + " t");
+  const auto columns = told_columns(reader, table);
+  if (!columns) return columns.error();
+  auto declared = reader.run(
+      "declare peal_rows no scroll cursor for select row_to_json(t) from (select " + *columns +
+      " from " + reader.quoted(name.schema) + '.' + reader.quoted(name.table) + ") t");
   if (!declared) return declared;
   const std::string fetch =
       "fetch " + std::to_string(config_.batch_changes_max) + " from peal_rows";
@@ -225,7 +233,7 @@ Result<void> LogicalReader::take(const std::string& bytes) {
   if (!message) return message.error();
   if (const auto* begin = std::get_if<pgoutput::Begin>(&*message)) {
     sequence_ = {begin->commit_lsn, 0};
-    transactions_.push_back({0, 0, now_ms()});
+    transactions_.push_back({0, 0, begin->time_ms()});
     changes_.begin(*begin);
   } else if (const auto* commit = std::get_if<pgoutput::Commit>(&*message)) {
     transactions_.back().end_lsn = commit->end_lsn;
@@ -297,14 +305,32 @@ Result<void> LogicalReader::measure(Connection& connection) {
   // The lock is this connection's: its end is noticed here too.
   const auto lag = lag_of(connection, slot_);
   if (!lag) return lag.error();
-  const auto oldest = transactions_.empty() ? 0 : now_ms() - transactions_.front().began_ms;
-  probe_.lag_measured(publisher_->pending(), lag->bytes, static_cast<std::uint64_t>(oldest), 0);
+  const auto oldest = transactions_.empty() ? 0 : lag->now_ms - transactions_.front().at_ms;
+  probe_.lag_measured(publisher_->pending(), lag->bytes,
+                      static_cast<std::uint64_t>(std::max<std::int64_t>(oldest, 0)), 0);
   probe_.wal_left(lag->wal_left);
   if (lag->wal_left && *lag->wal_left < lag->wal_max / 2 && now - warned_ >= kSayEvery) {
     warned_ = now;
     logger_.warn("the slot will be lost when it is not read: max_slot_wal_keep_size is near",
                  {{"slot", slot_}, {"bytes_left", *lag->wal_left}});
   }
+  return look_for_tables(connection);
+}
+
+/// The publication has tables, not names: one that was made anew is not in it.
+Result<void> LogicalReader::look_for_tables(Connection& connection) {
+  const auto missing = missing_tables(connection, config_.slot, tables_);
+  if (!missing) return missing.error();
+  for (const auto& [table, is_there] : *missing) {
+    if (is_there) {
+      return fail(ErrorCode::storage_unavailable,
+                  "the table " + table + " was made anew, or taken out of the publication");
+    }
+  }
+  if (missing->empty() || Clock::now() - missed_ < kSayEvery) return {};
+  missed_ = Clock::now();
+  for (const auto& [table, is_there] : *missing)
+    logger_.warn("a table of the rules is not there any more", {{"table", table}});
   return {};
 }
 

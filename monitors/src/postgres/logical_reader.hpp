@@ -32,7 +32,7 @@ class LogicalReader final : public SourceReader {
   struct Transaction {
     std::uint64_t end_lsn = 0;  ///< 0: its commit has not come
     std::size_t left = 0;       ///< publications that are not acknowledged
-    std::int64_t began_ms = 0;  ///< when it came here
+    std::int64_t at_ms = 0;     ///< when it was committed, by the database's clock
   };
 
   Result<void> check(Connection& connection) override;
@@ -49,7 +49,8 @@ class LogicalReader final : public SourceReader {
   Result<void> take(const std::string& bytes);
   void publish(const Change& change);
   Result<void> tell(Replication& replication, bool now);
-  Result<void> measure(Connection& connection);
+  Result<void> measure(Connection& connection) override;
+  Result<void> look_for_tables(Connection& connection);
 
   Rules rules_;
   std::vector<std::string> tables_;
@@ -63,7 +64,7 @@ class LogicalReader final : public SourceReader {
   std::uint64_t confirmed_lsn_ = 0;
   std::uint64_t began_lsn_ = 0;  ///< where the server was when reading began
   bool gone_back_ = false;       ///< the log knows more of the source than the server has
-  Publisher::Time told_{}, measured_{}, warned_{};
+  Publisher::Time told_{}, measured_{}, warned_{}, missed_{};
   std::mt19937 random_{std::random_device{}()};
 };
 

@@ -27,6 +27,9 @@ void describe(runtime::ConfigSchema& schema, MonitorConfig& config) {
                "bytes of a batch after which it takes no further change");
   schema.field("postgres.waiting_warn", config.waiting_warn,
                "changes that wait in the database: above, it is said in the log once a minute");
+  schema.field("postgres.queue_warn_percent", config.queue_warn_percent,
+               "with mode = \"notify\": percent of NOTIFY's queue that are taken: above, it is "
+               "said in the log once a minute");
   schema.field("bus.connect", config.bus.connect, "the broker's endpoint");
   schema.field("bus.cluster", config.bus.cluster, "name of the cluster; both sides must agree");
   schema.field("bus.under_way_bytes_max", config.under_way_bytes_max,

@@ -43,6 +43,8 @@ struct MonitorConfig {
   std::size_t under_way_bytes_max = 4 * 1024 * 1024;
   /// Changes that wait at the source: above, it is said in the log.
   std::size_t waiting_warn = 100'000;
+  /// Percent of NOTIFY's queue that are taken: above, it is said in the log.
+  std::size_t queue_warn_percent = 50;
   bool dry_run = false;
   /// A deque, since the schema points at the fields.
   std::deque<RuleConfig> rules;

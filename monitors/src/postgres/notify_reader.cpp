@@ -12,6 +12,8 @@ namespace {
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
+constexpr seconds kSayEvery{60};
+
 }  // namespace
 
 NotifyReader::NotifyReader(const MonitorConfig& config, Waiter& waiter,
@@ -23,7 +25,7 @@ NotifyReader::NotifyReader(const MonitorConfig& config, Waiter& waiter,
 
 /// A query that can't run is a mistake of the configuration; what it can't take comes later.
 Result<void> NotifyReader::check(Connection& connection) {
-  connection.explain_denied("a fetch runs with the monitor's role: GRANT it what the query reads");
+  if (auto prepared = prepare(connection); !prepared) return prepared;
   for (const Listen& listen : listens_) {
     if (listen.fetch().empty()) continue;
     auto prepared = connection.run("prepare peal_check as " + listen.fetch());
@@ -36,6 +38,12 @@ Result<void> NotifyReader::check(Connection& connection) {
   return {};
 }
 
+/// A session for as long as it takes; what a fetch finds is written as the role has it.
+Result<void> NotifyReader::prepare(Connection& connection) {
+  connection.explain_denied("a fetch runs with the monitor's role: GRANT it what the query reads");
+  return connection.run("set idle_session_timeout = 0");
+}
+
 /// Monitors that listen to the same names in a database are one source.
 int NotifyReader::lock_key() const {
   std::string names;
@@ -45,6 +53,9 @@ int NotifyReader::lock_key() const {
 }
 
 Result<void> NotifyReader::pump(Connection& connection) {
+  auto asking = connect(config_.dsn);
+  if (!asking) return asking.error();
+  if (auto prepared = prepare(*asking); !prepared) return prepared;
   for (const Listen& listen : listens_) {
     auto listening = connection.run("listen " + connection.quoted(listen.name()));
     if (!listening) return listening;
@@ -58,11 +69,13 @@ Result<void> NotifyReader::pump(Connection& connection) {
     publish(listen.reset());
   wait_published();
   while (!waiter_.stopping()) {
+    if (auto measured = measure(*asking); !measured) return measured;
     const auto came = connection.notified();
     if (!came) return came.error();
+    heard_ = Clock::now();
     Result<void> heard;
     for (std::size_t i = 0; heard && i < came->size(); ++i)
-      heard = hear(connection, (*came)[i]);
+      heard = hear(*asking, (*came)[i]);
     probe_.took(came->size());
     wait_published();
     if (!heard) return heard;
@@ -72,13 +85,13 @@ Result<void> NotifyReader::pump(Connection& connection) {
   return {};
 }
 
-Result<void> NotifyReader::hear(Connection& connection, const Notification& said) {
+Result<void> NotifyReader::hear(Connection& asking, const Notification& said) {
   for (std::size_t i = 0; i < listens_.size(); ++i) {
     const Listen& listen = listens_[i];
     if (listen.name() != said.channel) continue;
     std::string payload = said.payload;
     if (!listen.fetch().empty()) {
-      auto fetched = fetch(connection, listen, said.payload);
+      auto fetched = fetch(asking, listen, said.payload);
       if (!fetched) return fetched.error();
       payload = fetched->value_or("null");
     }
@@ -92,15 +105,36 @@ Result<void> NotifyReader::hear(Connection& connection, const Notification& said
   return {};
 }
 
-Result<Cell> NotifyReader::fetch(Connection& connection, const Listen& listen,
+Result<Cell> NotifyReader::fetch(Connection& asking, const Listen& listen,
                                  const std::string& said) {
-  auto answer = connection.ask(listen.fetch().c_str(), {said});
+  auto answer = asking.ask(listen.fetch().c_str(), {said});
   if (answer) return answer->rows() == 0 ? Cell() : answer->at(0, 0);
   if (answer.error().temporary() || answer.error().code == ErrorCode::draining)
     return answer.error();
   logger_.warn("what NOTIFY said can't be fetched",
                {{"listen", listen.name()}, {"reason", answer.error().message}});
   return Cell();
+}
+
+/// What was said and not read waits in a queue that all databases of the server share.
+Result<void> NotifyReader::measure(Connection& asking) {
+  const auto now = Clock::now();
+  if (now - measured_ < kMeasureEvery) return {};
+  measured_ = now;
+  auto answer = asking.ask("select pg_notification_queue_usage() * 1000000");
+  if (!answer) return answer.error();
+  const auto millionths = answer->number(0, 0);
+  const auto waits = publisher_->pending() == 0
+                         ? seconds(0)
+                         : std::chrono::duration_cast<std::chrono::milliseconds>(now - heard_);
+  probe_.lag_measured(publisher_->pending(), publisher_->pending_bytes(),
+                      static_cast<std::uint64_t>(waits.count()), 0);
+  probe_.queue_used(millionths);
+  if (millionths > config_.queue_warn_percent * 10'000 && now - warned_ >= kSayEvery) {
+    warned_ = now;
+    logger_.warn("NOTIFY will fail when its queue is full", {{"percent", millionths / 10'000}});
+  }
+  return {};
 }
 
 void NotifyReader::publish(Ring ring) {

@@ -70,9 +70,8 @@ Result<OutboxBatch> Outbox::take(std::optional<std::uint64_t> done,
   for (std::size_t i = 0; i < answer->rows(); ++i) {
     batch.fresh = answer->is_true(i, 1);
     auto row = row_of(*answer, i, 2);
-    if (!row) return row.error();
-    row->number = answer->number(i, 0);
-    batch.rows.push_back(std::move(*row));
+    row.number = answer->number(i, 0);
+    batch.rows.push_back(std::move(row));
   }
   return batch;
 }
@@ -101,15 +100,14 @@ Result<OutboxBatch> Outbox::peek(std::size_t changes_max) {
   OutboxBatch batch;
   for (std::size_t i = 0; i < answer->rows(); ++i) {
     auto row = row_of(*answer, i, 0);
-    if (!row) return row.error();
-    batch.rows.push_back(std::move(*row));
+    batch.rows.push_back(std::move(row));
   }
   return batch;
 }
 
 /// Columns from `first` on: id, at_ms, channel, key, deletion, payload, schema_name, table_name,
 /// op, old_row, new_row.
-Result<OutboxRow> Outbox::row_of(const Answer& answer, std::size_t row, int first) {
+OutboxRow Outbox::row_of(const Answer& answer, std::size_t row, int first) {
   OutboxRow made;
   made.id = answer.text(row, first);
   if (const Cell channel = answer.at(row, first + 2)) {
@@ -129,8 +127,11 @@ Result<OutboxRow> Outbox::row_of(const Answer& answer, std::size_t row, int firs
     const Cell json = answer.at(row, column);
     if (!json) continue;
     auto parsed = Row::parse(*json, reader_);
-    if (!parsed) return parsed.error();
-    *to = std::move(*parsed);
+    if (parsed) {
+      *to = std::move(*parsed);
+    } else {
+      made.unreadable = parsed.error().message;
+    }
   }
   return made;
 }

@@ -19,6 +19,7 @@ struct OutboxRow {
   std::uint64_t number = 0;  ///< in the order of publishing
   std::string id;
   std::optional<Change> change;  ///< none: a message
+  std::string unreadable;        ///< why its rows are no JSON; else empty
   std::string channel, key, payload;
   bool deletion = false;
 };
@@ -61,7 +62,7 @@ class Outbox {
   Result<OutboxLag> lag(std::size_t most);
 
  private:
-  Result<OutboxRow> row_of(const Answer& answer, std::size_t row, int first);
+  OutboxRow row_of(const Answer& answer, std::size_t row, int first);
 
   Connection& connection_;
   JsonReader reader_;

@@ -6,6 +6,7 @@
 
 #include "mapping/payload.hpp"
 #include "mapping/ring_line.hpp"
+#include "postgres/catalog.hpp"
 
 namespace peal::monitor {
 namespace {
@@ -19,7 +20,6 @@ constexpr seconds kSleepMax{10};
 /// How soon it looks for what those did who wrote without waking it; twice as late each time.
 constexpr milliseconds kLookMin{1};
 constexpr milliseconds kLookMax{250};
-constexpr seconds kMeasureEvery{5};
 constexpr seconds kSayEvery{60};
 constexpr std::size_t kLagCountMax = 1'000'000;
 /// Publications of one change and channel: more than two for each rule there can't be.
@@ -29,6 +29,7 @@ static_assert(2 * kRulesMax < (1U << kRingsBits));
 /// What is published of a row, in the same order each time.
 std::vector<Ring> rings_of(const OutboxRow& row, Rules& rules, const Rules::OnUnmapped& unmapped) {
   std::vector<Ring> rings;
+  if (!row.unreadable.empty()) return rings;
   if (row.change) {
     rules.map(*row.change, rings, unmapped);
   } else {
@@ -44,6 +45,7 @@ OutboxReader::OutboxReader(const MonitorConfig& config, Rules rules, Waiter& wai
     : SourceReader(config, waiter, logger.with("outbox"), probe), rules_(std::move(rules)) {}
 
 Result<void> OutboxReader::check(Connection& connection) {
+  if (auto set = connection.use_own_settings(); !set) return set;
   return Outbox::check(connection, rules_.tables());
 }
 
@@ -66,7 +68,7 @@ Result<void> OutboxReader::pump(Connection& connection, Outbox& outbox) {
     refused_.clear();
     const bool busy = done && !batch->rows.empty();
     done.reset();
-    if (auto measured = measure(outbox); !measured) return measured;
+    if (auto measured = measure(connection); !measured) return measured;
     if (batch->rows.empty()) {
       if (auto rested = rest(connection, outbox); !rested) return rested;
       continue;
@@ -89,7 +91,7 @@ Result<void> OutboxReader::pump(Connection& connection, Outbox& outbox) {
 Result<void> OutboxReader::deliver(Outbox& outbox, OutboxBatch& batch) {
   met_.reset();
   publish(batch);
-  wait_batch(outbox);
+  wait_published();
   while (met_ && batch.fresh && publisher_->pending() == 0) {
     // Nobody can have used these numbers, and somebody has: the database has gone back.
     probe_.met_used_numbers();
@@ -100,7 +102,7 @@ Result<void> OutboxReader::deliver(Outbox& outbox, OutboxBatch& batch) {
     claim_ = *claim;
     met_.reset();
     publish(batch);
-    wait_batch(outbox);
+    wait_published();
   }
   return {};
 }
@@ -109,7 +111,9 @@ void OutboxReader::publish(const OutboxBatch& batch) {
   ids_.clear();
   const auto unmapped = [this](std::size_t rule, const Error& why) { told_unmapped(rule, why); };
   for (const OutboxRow& row : batch.rows) {
+    if (!wait_for_room()) return;
     ids_.push_back(row.id);
+    if (!row.unreadable.empty()) refuse(row.id, "its rows can't be read: " + row.unreadable);
     std::uint64_t count = 0;
     for (Ring& ring : rings_of(row, rules_, unmapped)) {
       if (row.change && cut_to_size(ring, *row.change, config_.limits.message_bytes_max))
@@ -118,13 +122,6 @@ void OutboxReader::publish(const OutboxBatch& batch) {
       publisher_->publish({std::move(ring), ids_.size() - 1, sequence});
     }
   }
-}
-
-void OutboxReader::wait_batch(Outbox& outbox) {
-  wait_published([&] {
-    // What can't be measured now is found by the next take.
-    if (!publisher_->linked()) (void)measure(outbox);
-  });
 }
 
 void OutboxReader::on_done(const Done& done) {
@@ -169,17 +166,33 @@ Result<void> OutboxReader::sleep(Connection& connection, Publisher::Time until) 
   return {};
 }
 
-Result<void> OutboxReader::measure(Outbox& outbox) {
+Result<void> OutboxReader::measure(Connection& connection) {
   const auto now = Clock::now();
   if (now - measured_ < kMeasureEvery) return {};
   measured_ = now;
-  const auto lag = outbox.lag(kLagCountMax);
+  const auto lag = Outbox(connection).lag(kLagCountMax);
   if (!lag) return lag.error();
   probe_.lag_measured(lag->changes, lag->bytes, lag->oldest_ms, lag->rejected);
   if (lag->changes > config_.waiting_warn && now - warned_ >= kSayEvery) {
     warned_ = now;
     logger_.warn("many changes wait in the database",
                  {{"changes", lag->changes}, {"bytes", lag->bytes}, {"oldest_ms", lag->oldest_ms}});
+  }
+  return look_for_triggers(connection);
+}
+
+/// A table that is dropped takes its trigger with it, and one that is made anew has none.
+Result<void> OutboxReader::look_for_triggers(Connection& connection) {
+  std::vector<std::string> tables;
+  for (const auto& [table, columns] : rules_.tables())
+    tables.push_back(table);
+  const auto unwatched = unwatched_tables(connection, tables);
+  if (!unwatched) return unwatched.error();
+  if (unwatched->empty() || Clock::now() - missed_ < kSayEvery) return {};
+  missed_ = Clock::now();
+  for (const std::string& table : *unwatched) {
+    logger_.warn("nothing watches a table of the rules any more",
+                 {{"table", table}, {"do", "peal monitor postgres install --table " + table}});
   }
   return {};
 }

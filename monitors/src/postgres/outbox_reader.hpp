@@ -31,10 +31,10 @@ class OutboxReader final : public SourceReader {
   void publish(const OutboxBatch& batch);
   /// The row goes to peal.rejected when its batch ends.
   void refuse(const std::string& id, const std::string& reason);
-  void wait_batch(Outbox& outbox);
   Result<void> rest(Connection& connection, Outbox& outbox);
   Result<void> sleep(Connection& connection, Publisher::Time until);
-  Result<void> measure(Outbox& outbox);
+  Result<void> measure(Connection& connection) override;
+  Result<void> look_for_triggers(Connection& connection);
 
   Rules rules_;
   OutboxClaim claim_;
@@ -46,6 +46,7 @@ class OutboxReader final : public SourceReader {
   std::chrono::milliseconds look_again_{0};
   Publisher::Time measured_{};
   Publisher::Time warned_{};
+  Publisher::Time missed_{};
 };
 
 /// What would be published of what waits, one JSON object a line; takes nothing.

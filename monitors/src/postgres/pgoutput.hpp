@@ -21,7 +21,9 @@ namespace peal::monitor::pgoutput {
 
 struct Begin {
   std::uint64_t commit_lsn = 0;
-  std::int64_t time_us = 0;  ///< since 2000
+  std::int64_t time_us = 0;  ///< since 2000, where Postgres's clock begins
+  /// Since 1970.
+  std::int64_t time_ms() const { return time_us / 1000 + 946'684'800'000; }
 };
 struct Commit {
   std::uint64_t end_lsn = 0;

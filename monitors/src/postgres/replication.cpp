@@ -28,11 +28,7 @@ Result<Replication> Replication::open(const std::string& dsn, const std::string&
                                       WaitFor wait_for) {
   auto connection = Connection::open_replication(dsn, application, std::move(wait_for));
   if (!connection) return connection.error();
-  // How values are written, whatever the database's settings are.
-  auto set = connection->run(
-      "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set extra_float_digits = 3; "
-      "set bytea_output = 'hex'; set timezone = 'UTC'");
-  if (!set) return set.error();
+  if (auto set = connection->use_own_settings(); !set) return set.error();
   return Replication(std::move(*connection));
 }
 

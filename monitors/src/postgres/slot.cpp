@@ -86,36 +86,36 @@ Result<std::vector<std::string>> wanting_full_identity(
   return statements;
 }
 
-Result<bool> make_publication(Connection& connection, const std::string& name,
-                              const std::vector<std::string>& tables) {
+Result<std::string> wanting_publication(Connection& connection, const std::string& name,
+                                        const std::vector<std::string>& tables) {
   auto there = connection.ask("select 1 from pg_publication where pubname = $1", {name});
   if (!there) return there.error();
   const std::string list = tables_sql(connection, tables);
   const std::string quoted = connection.quoted(name);
-  std::string sql;
   if (there->rows() == 0) {
-    sql = "CREATE PUBLICATION " + quoted + " FOR TABLE " + list +
-          " WITH (publish_via_partition_root = true)";
-  } else {
-    auto now = connection.ask(
-        "select schemaname || '.' || tablename from pg_publication_tables where pubname = $1",
-        {name});
-    if (!now) return now.error();
-    std::vector<std::string> has;
-    for (std::size_t row = 0; row < now->rows(); ++row)
-      has.push_back(now->text(row, 0));
-    std::ranges::sort(has);
-    std::vector<std::string> wanted = tables;
-    std::ranges::sort(wanted);
-    if (has == wanted) return false;
-    sql = "ALTER PUBLICATION " + quoted + " SET TABLE " + list;
+    return "CREATE PUBLICATION " + quoted + " FOR TABLE " + list +
+           " WITH (publish_via_partition_root = true)";
   }
-  if (auto done = connection.run(sql); !done) {
-    if (done.error().temporary()) return done.error();
-    return fail(ErrorCode::config_invalid,
-                done.error().message + "; whoever owns the tables can do it: " + sql);
-  }
-  return true;
+  auto now = connection.ask(
+      "select schemaname || '.' || tablename from pg_publication_tables where pubname = $1",
+      {name});
+  if (!now) return now.error();
+  std::vector<std::string> has;
+  for (std::size_t row = 0; row < now->rows(); ++row)
+    has.push_back(now->text(row, 0));
+  std::ranges::sort(has);
+  std::vector<std::string> wanted = tables;
+  std::ranges::sort(wanted);
+  if (has == wanted) return std::string();
+  return "ALTER PUBLICATION " + quoted + " SET TABLE " + list + "; ALTER PUBLICATION " + quoted +
+         " SET (publish_via_partition_root = true)";
+}
+
+Result<void> make_publication(Connection& connection, const std::string& sql) {
+  auto done = connection.run(sql);
+  if (done || done.error().temporary()) return done;
+  return fail(ErrorCode::config_invalid,
+              done.error().message + "; whoever owns the tables can do it: " + sql);
 }
 
 Result<std::optional<Slot>> find_slot(Connection& connection, const std::string& name) {
@@ -145,7 +145,8 @@ Result<SlotLag> lag_of(Connection& connection, const std::string& slot) {
   auto answer = connection.ask(
       "select greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn))::bigint, "
       "safe_wal_size, (select setting::bigint * 1024 * 1024 from pg_settings where name = "
-      "'max_slot_wal_keep_size') from pg_replication_slots where slot_name = $1",
+      "'max_slot_wal_keep_size'), (extract(epoch from clock_timestamp()) * 1000)::bigint from "
+      "pg_replication_slots where slot_name::text in ($1::text, $1::text || '_snapshot')",
       {slot});
   if (!answer) return answer.error();
   if (answer->rows() == 0)
@@ -154,6 +155,7 @@ Result<SlotLag> lag_of(Connection& connection, const std::string& slot) {
   lag.bytes = answer->number(0, 0);
   const Cell left = answer->at(0, 1);
   if (left) lag.wal_left = left->starts_with('-') ? 0 : answer->number(0, 1);
+  lag.now_ms = static_cast<std::int64_t>(answer->number(0, 3));
   if (left) lag.wal_max = answer->number(0, 2);
   return lag;
 }

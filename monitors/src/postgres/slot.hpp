@@ -23,9 +23,11 @@ Result<void> check_may_read(Connection& connection, const std::vector<std::strin
 Result<std::vector<std::string>> wanting_full_identity(
     Connection& connection, const std::map<std::string, std::vector<std::string>>& old_columns);
 
-/// Makes the publication be of exactly these tables. True: it was not so before.
-Result<bool> make_publication(Connection& connection, const std::string& name,
-                              const std::vector<std::string>& tables);
+/// What makes the publication be of exactly these tables; empty: it is.
+Result<std::string> wanting_publication(Connection& connection, const std::string& name,
+                                        const std::vector<std::string>& tables);
+/// Does that; the error says who can.
+Result<void> make_publication(Connection& connection, const std::string& sql);
 
 struct Slot {
   std::string name;
@@ -38,10 +40,12 @@ Result<void> keep_slot(Connection& connection, const std::string& temporary,
                        const std::string& slot);
 
 struct SlotLag {
+  std::int64_t now_ms = 0;                ///< by the database's clock
   std::uint64_t bytes = 0;                ///< of WAL from what was confirmed to the end
   std::optional<std::uint64_t> wal_left;  ///< bytes after which the slot is lost; none: no limit
   std::uint64_t wal_max = 0;              ///< that limit as a whole
 };
+/// Also of the temporary one that it will begin at.
 Result<SlotLag> lag_of(Connection& connection, const std::string& slot);
 
 }  // namespace peal::monitor

@@ -9,12 +9,16 @@ using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr seconds kSayEvery{60};
+/// How often a standby looks whether it is its turn.
+constexpr std::chrono::milliseconds kTryEvery{500};
 
 }  // namespace
 
 Result<Connection> SourceReader::connect(const std::string& dsn) {
   return Connection::open(dsn, config_.process.name, [this](int fd, short events) {
-    waiter_.wait(fd, events, Clock::now() + seconds(1));
+    waiter_.send();
+    const auto soon = Clock::now() + seconds(1);
+    waiter_.wait(fd, events, std::min(soon, publisher_->next().value_or(soon)));
     return !waiter_.hurried();
   });
 }
@@ -34,16 +38,25 @@ Error SourceReader::session() {
 
 /// Of all advisory locks in a database those that begin with this number are Peal's. The lock lives
 /// as long as the connection: whoever lost it without knowing can still publish what it has, but
-/// read no more, and whoever has it now says the same again under the same numbers.
+/// read no more, and whoever has it now says the same again under the same numbers. A standby asks
+/// again and again: a statement that waited for the lock would keep a snapshot meanwhile, behind
+/// which nothing could be vacuumed in the whole database.
 Result<void> SourceReader::lock(Connection& connection) {
-  const std::string numbers = "(7305508, " + std::to_string(lock_key()) + ")";
-  auto locked = connection.ask(("select pg_try_advisory_lock" + numbers).c_str());
-  if (!locked) return locked.error();
-  if (locked->is_true(0, 0)) return {};
-  state_ = "standby";
-  logger_.info("another monitor reads from this source; standing by");
-  auto waited = connection.ask(("select pg_advisory_lock" + numbers).c_str());
-  return waited ? Result<void>() : Result<void>(waited.error());
+  const std::string sql =
+      "select pg_try_advisory_lock(7305508, " + std::to_string(lock_key()) + ")";
+  for (bool first = true; !waiter_.stopping(); first = false) {
+    auto locked = connection.ask(sql.c_str());
+    if (!locked) return locked.error();
+    if (locked->is_true(0, 0)) return {};
+    if (first) {
+      state_ = "standby";
+      logger_.info("another monitor reads from this source; standing by");
+    }
+    const auto until = Clock::now() + kTryEvery;
+    while (!waiter_.stopping() && Clock::now() < until)
+      waiter_.wait(-1, 0, until);
+  }
+  return fail(ErrorCode::draining, "stopping");
 }
 
 void SourceReader::is_active(const std::string& source) {
@@ -53,16 +66,41 @@ void SourceReader::is_active(const std::string& source) {
   logger_.info("active", {{"source", source}});
 }
 
-void SourceReader::wait_published(const std::function<void()>& meanwhile) {
-  while (publisher_->pending() != 0) {
-    waiter_.send();
-    if (publisher_->pending() == 0) break;
-    if (waiter_.hurried() || (waiter_.stopping() && !publisher_->linked())) return;
-    const auto soon = Clock::now() + seconds(1);
-    waiter_.wait(-1, 0, std::min(soon, publisher_->next().value_or(soon)));
-    if (meanwhile) meanwhile();
-  }
+void SourceReader::wait_published() {
+  while (publisher_->pending() != 0 && wait_for_acknowledged())
+    continue;
+  apart_.reset();
+  apart_at_ = {};
   probe_.published(publisher_->counts());
+}
+
+bool SourceReader::wait_for_room() {
+  while (publisher_->pending_bytes() >= config_.under_way_bytes_max) {
+    if (!wait_for_acknowledged()) return false;
+  }
+  return true;
+}
+
+bool SourceReader::wait_for_acknowledged() {
+  waiter_.send();
+  if (publisher_->pending() == 0) return true;
+  if (waiter_.hurried() || (waiter_.stopping() && !publisher_->linked())) return false;
+  const auto now = Clock::now();
+  if (apart_at_ == Publisher::Time{}) apart_at_ = now + kMeasureEvery;
+  const auto soon = now + seconds(1);
+  waiter_.wait(-1, 0, std::min(soon, publisher_->next().value_or(soon)));
+  if (Clock::now() >= apart_at_) measure_apart();
+  return true;
+}
+
+void SourceReader::measure_apart() {
+  if (!apart_) {
+    if (auto made = connect(config_.dsn)) apart_.emplace(std::move(*made));
+  }
+  const bool measured = apart_ && measure(*apart_);
+  probe_.connected(measured);
+  if (!measured) apart_.reset();
+  apart_at_ = Clock::now() + kMeasureEvery;
 }
 
 void SourceReader::told_unmapped(std::size_t rule, const Error& why) {

@@ -6,6 +6,7 @@
 //   session: connect -> check -> lock (standby) -> active
 
 #include <atomic>
+#include <optional>
 
 #include "peal/monitor/publisher.hpp"
 #include "peal/monitor/rules.hpp"
@@ -28,6 +29,8 @@ class Waiter {
   virtual void send() = 0;            ///< the publisher, then the port's turn
 };
 
+constexpr std::chrono::seconds kMeasureEvery{5};
+
 class SourceReader {
  public:
   SourceReader(const MonitorConfig& config, Waiter& waiter, const runtime::Logger& logger,
@@ -49,13 +52,18 @@ class SourceReader {
   virtual int lock_key() const = 0;
   /// Reads and publishes; without an error it is the end.
   virtual Result<void> pump(Connection& connection) = 0;
+  /// How much waits at the source, at most every kMeasureEvery; whoever asks may have any
+  /// connection.
+  virtual Result<void> measure(Connection& connection) = 0;
 
   Result<Connection> connect(const std::string& dsn);
   /// Now that the source's name is known.
   void is_active(const std::string& source);
-  /// Until all is acknowledged; with something left only at the end. `meanwhile` is called now and
-  /// then.
-  void wait_published(const std::function<void()>& meanwhile = {});
+  /// Until all is acknowledged; with something left only at the end. While that takes long it is
+  /// measured what waits at the source, over a connection of its own: the session's may be lost.
+  void wait_published();
+  /// Until less than bus.under_way_bytes_max is published and not acknowledged; false at the end.
+  bool wait_for_room();
   /// A rule matched and had no channel: counted, and said once a minute.
   void told_unmapped(std::size_t rule, const Error& why);
 
@@ -67,9 +75,14 @@ class SourceReader {
 
  private:
   Result<void> lock(Connection& connection);
+  /// A moment; false: the end comes first.
+  bool wait_for_acknowledged();
+  void measure_apart();
 
   std::atomic<const char*> state_{"connecting"};
   Publisher::Time unmapped_said_{};
+  std::optional<Connection> apart_;  ///< to measure with while nothing is acknowledged
+  Publisher::Time apart_at_{};       ///< when next; {}: nothing is waited for
 };
 
 }  // namespace peal::monitor

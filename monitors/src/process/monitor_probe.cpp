@@ -40,6 +40,11 @@ void MonitorProbe::collect(runtime::MetricSink& sink) const {
                "Entries that may still be added before a stream is trimmed of unread ones",
                value(stream_left_));
   }
+  if (has_queue_.value() != 0) {
+    sink.gauge("peal_monitor_queue_used_ratio",
+               "Part of NOTIFY's queue that is taken; when it is full NOTIFY fails",
+               value(queue_used_) / 1e6);
+  }
   sink.gauge("peal_monitor_rejected_rows", "Rows in peal.rejected", value(rejected_rows_));
 }
 

@@ -38,6 +38,11 @@ class MonitorProbe final : public runtime::Probe {
     stream_trimmed_.set(entries ? 1 : 0);
     stream_left_.set(entries.value_or(0));
   }
+  /// Millionths of the queue of what was said and not read.
+  void queue_used(std::uint64_t millionths) {
+    has_queue_.set(1);
+    queue_used_.set(millionths);
+  }
   void published(const Publisher::Counts& counts) {
     published_.set(counts.published);
     duplicates_.set(counts.duplicates);
@@ -50,7 +55,7 @@ class MonitorProbe final : public runtime::Probe {
   runtime::Counter changes_, unmapped_, rejected_, renumbered_, lost_, sessions_;
   runtime::Counter published_, duplicates_, retries_;
   runtime::Counter connected_, linked_, active_, lag_changes_, lag_bytes_, lag_ms_, rejected_rows_;
-  runtime::Counter wal_limited_, wal_left_, stream_trimmed_, stream_left_;
+  runtime::Counter wal_limited_, wal_left_, stream_trimmed_, stream_left_, has_queue_, queue_used_;
 };
 
 }  // namespace peal::monitor

@@ -13,8 +13,11 @@ constexpr milliseconds kPauseMax{2000};
 /// Channels whose last sequence is remembered; above, those with nothing to do are forgotten.
 constexpr std::size_t kLanesMax = 20'000;
 
+/// What each costs besides its texts: small ones are no less bounded.
+constexpr std::size_t kItemBytes = 256;
+
 std::size_t size_of(const Outgoing& outgoing) {
-  return outgoing.payload.size() + outgoing.channel.size() + outgoing.key.size();
+  return kItemBytes + outgoing.payload.size() + outgoing.channel.size() + outgoing.key.size();
 }
 
 }  // namespace
