@@ -166,19 +166,24 @@ def test_install_is_repeatable_and_removable(cluster, orders):
     install(orders.dsn, "--table", "public.other")
     status = json.loads(peal("monitor", "postgres", "status", "--dsn", orders.dsn, "--json").stdout)
     assert status["tables"] == "public.orders, public.other" and status["waiting"] == 1
-    orders.ask("update peal.meta set version = 1")  # as an older Peal left it
+    # As an older Peal left it.
+    orders.ask('update peal.meta set version = 2; alter trigger "!peal_capture" on orders rename to peal_capture; '
+               "alter table peal.outbox alter old_row type jsonb, alter new_row type jsonb; "
+               "alter table peal.rejected alter change type jsonb")
     old = Monitor(cluster, "monitor-1", orders.dsn, "tcp://127.0.0.1:1", RULES).launch()
     until(lambda: old.popen.poll() is not None, "it gives up")
     assert "renews an older one" in old.log()
     install(orders.dsn)
     status = json.loads(peal("monitor", "postgres", "status", "--dsn", orders.dsn, "--json").stdout)
-    assert status["version"] == 2 and status["waiting"] == 1
+    assert status["version"] == 3 and status["waiting"] == 1
+    assert status["tables"] == "public.orders, public.other"
+    assert orders.ask("select pg_typeof(new_row), new_row->>'id' from peal.outbox") == "json|1"
     refused = peal("monitor", "postgres", "uninstall", "--dsn", orders.dsn)
     assert refused.returncode == 1 and "1 changes wait" in refused.stderr
     assert peal("monitor", "postgres", "uninstall", "--dsn", orders.dsn, "--force").returncode == 0
     assert peal("monitor", "postgres", "status", "--dsn", orders.dsn).returncode == 1
     orders.ask("insert into orders (id) values (2)")
-    assert orders.ask("select count(*) from pg_trigger where tgname like 'peal%'") == "0"
+    assert orders.ask("select count(*) from pg_trigger where tgname like '%peal%'") == "0"
     nobody = peal("monitor", "postgres", "status", "--dsn", f"host={cluster.folder}/nowhere")
     assert nobody.returncode == 3
 

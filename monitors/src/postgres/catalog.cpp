@@ -83,7 +83,7 @@ Result<std::vector<std::string>> unwatched_tables(Connection& connection,
   }
   auto answer = connection.ask(
       "select w.s || '.' || w.t from json_to_recordset($1) w(s text, t text) where not exists "
-      "(select from pg_trigger g where g.tgname = 'peal_capture' and g.tgparentid = 0 and "
+      "(select from pg_trigger g where g.tgname = '!peal_capture' and g.tgparentid = 0 and "
       "g.tgenabled <> 'D' and g.tgargs = convert_to(w.s, getdatabaseencoding()) || decode('00', "
       "'hex') "
       "|| convert_to(w.t, getdatabaseencoding()) || decode('00', 'hex'))",
@@ -95,7 +95,7 @@ Result<std::vector<std::string>> unwatched_tables(Connection& connection,
 Result<std::vector<std::string>> captured_tables(Connection& connection) {
   auto answer = connection.ask(
       "select n.nspname || '.' || c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid "
-      "join pg_namespace n on n.oid = c.relnamespace where t.tgname = 'peal_capture' and "
+      "join pg_namespace n on n.oid = c.relnamespace where t.tgname = '!peal_capture' and "
       "t.tgparentid = 0 order by 1");
   if (!answer) return answer.error();
   return column_of(*answer);

@@ -16,7 +16,7 @@ create table if not exists peal.outbox (
   at timestamptz not null default clock_timestamp(),
   bytes bigint not null,
   channel text, key text, deletion boolean not null default false, payload jsonb,
-  schema_name text, table_name text, op text, old_row jsonb, new_row jsonb
+  schema_name text, table_name text, op text, old_row json, new_row json
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 -- What was taken and not acknowledged yet: rows and their numbers, so that they stay the same over a crash.
@@ -27,15 +27,30 @@ create table if not exists peal.rejected (
   id bigint primary key,
   at timestamptz not null default clock_timestamp(),
   reason text not null,
-  change jsonb not null
+  change json not null
 );
 
+-- What an older version made otherwise.
+do $body$
+declare
+  watched regclass;
+begin
+  if (select data_type from information_schema.columns where table_schema = 'peal' and table_name = 'outbox'
+      and column_name = 'new_row') = 'jsonb' then
+    alter table peal.outbox alter old_row type json, alter new_row type json;
+    alter table peal.rejected alter change type json;
+  end if;
+  for watched in select tgrelid from pg_trigger where tgname = 'peal_capture' and tgparentid = 0 loop
+    execute format('alter trigger peal_capture on %s rename to "!peal_capture"', watched);
+  end loop;
+end $body$;
+
 insert into peal.meta (version, install)
-  values (2, left(replace(gen_random_uuid()::text, '-', ''), 12)) on conflict (only_row) do update set version = 2;
+  values (3, left(replace(gen_random_uuid()::text, '-', ''), 12)) on conflict (only_row) do update set version = 3;
 
 create or replace function peal.publish(channel text, payload jsonb, key text default null,
                                         deletion boolean default false) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set standard_conforming_strings = on as $body$
 begin
   if channel is null or octet_length(channel) not between 1 and 255 or channel ~ '[\u0001-\u001f\u007f-\u009f]' then
     raise exception 'peal.publish: a channel is 1 to 255 bytes without control characters'
@@ -49,14 +64,27 @@ begin
     values (pg_column_size(payload), channel, key, coalesce(deletion, false), payload);
 end $body$;
 
+-- Values are written in one way, whatever the settings of who changes them. A cast to json of a type that somebody
+-- made runs with the rights of whoever installed this: such a cast must be theirs, or a superuser's.
 create or replace function peal.capture() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set datestyle = 'ISO' set intervalstyle = 'postgres'
+set extra_float_digits = 3 set bytea_output = 'hex' set timezone = 'UTC' as $body$
 declare
-  before jsonb;
-  after jsonb;
+  before json;
+  after json;
+  foreign_cast regprocedure;
 begin
-  if tg_op in ('UPDATE', 'DELETE') then before := to_jsonb(old); end if;
-  if tg_op in ('UPDATE', 'INSERT') then after := to_jsonb(new); end if;
+  if exists (select from pg_attribute a where a.attrelid = tg_relid and a.attnum > 0 and a.atttypid >= 16384) then
+    select f.oid into foreign_cast from pg_cast c join pg_proc f on f.oid = c.castfunc join pg_roles r on r.oid = f.proowner
+      where c.casttarget in ('json'::regtype, 'jsonb'::regtype) and c.castsource >= 16384
+        and not r.rolsuper and f.proowner <> current_user::regrole limit 1;
+    if found then
+      raise exception 'peal: % would run with the rights of %', foreign_cast, current_user
+        using errcode = 'insufficient_privilege', hint = 'drop the cast to json, or let ' || current_user || ' own its function';
+    end if;
+  end if;
+  if tg_op in ('UPDATE', 'DELETE') then before := row_to_json(old); end if;
+  if tg_op in ('UPDATE', 'INSERT') then after := row_to_json(new); end if;
   insert into peal.outbox (bytes, schema_name, table_name, op, old_row, new_row)
     values (coalesce(pg_column_size(before), 0) + coalesce(pg_column_size(after), 0),
             tg_argv[0], tg_argv[1], lower(tg_op), before, after);
@@ -64,12 +92,14 @@ begin
 end $body$;
 
 -- NOTIFY makes commits wait for each other, so it is said only to a monitor that asked to be woken: that one
--- holds lock 2. Who wrote without it holds lock 1 until the commit can be seen, so that it is waited for.
+-- holds lock 2. A transaction that said NOTIFY can't be prepared for a commit in two phases: `set peal.notify = off`
+-- is for those. Who wrote without it holds lock 1 until the commit can be seen, so that it is waited for.
 create or replace function peal.wake() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
 begin
   perform pg_advisory_xact_lock_shared(7305509, 1);
-  if not (pg_try_advisory_lock_shared(7305509, 2) and pg_advisory_unlock_shared(7305509, 2)) then
+  if current_setting('peal.notify', true) is distinct from 'off' and
+     not (pg_try_advisory_lock_shared(7305509, 2) and pg_advisory_unlock_shared(7305509, 2)) then
     perform pg_notify('peal_outbox', '');
   end if;
   return null;
@@ -109,7 +139,7 @@ declare
 begin
   if done is not null then
     insert into peal.rejected (id, reason, change)
-      select o.id, r.value, to_jsonb(o) from jsonb_each_text(refused) r
+      select o.id, r.value, row_to_json(o) from jsonb_each_text(refused) r
       join peal.outbox o on o.id = r.key::bigint on conflict do nothing;
     delete from peal.batch b where b.first = done returning b.ids into picked;
     delete from peal.outbox o where o.id = any (picked);

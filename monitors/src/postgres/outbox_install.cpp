@@ -14,13 +14,6 @@ constexpr const char* kStatusSql =
     "select (select version from peal.meta), l.changes, l.bytes, l.oldest_ms, l.rejected from "
     "peal.lag(100000) l";
 
-std::string literal(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text)
-    out += c == '\'' ? "''" : std::string(1, c);
-  return out + "'";
-}
-
 /// 0: there is none.
 Result<int> installed_version(Connection& connection) {
   auto there = connection.ask("select to_regclass('peal.meta') is not null");
@@ -34,9 +27,10 @@ Result<int> installed_version(Connection& connection) {
 std::string trigger_sql(const Connection& connection, const std::string& table) {
   const TableName name = table_name(table);
   const std::string on = connection.quoted(name.schema) + '.' + connection.quoted(name.table);
-  const std::string runs = " execute function peal.capture(" + literal(name.schema) + ", " +
-                           literal(name.table) + ");\n";
-  return "create or replace trigger peal_capture after insert or update or delete on " + on +
+  const std::string runs = " execute function peal.capture(" + connection.literal(name.schema) +
+                           ", " + connection.literal(name.table) + ");\n";
+  // Triggers run in the order of their names: what another one changes is to come after.
+  return "create or replace trigger \"!peal_capture\" after insert or update or delete on " + on +
          " for each row" + runs +
          "create or replace trigger peal_capture_truncate after truncate on " + on +
          " for each statement" + runs;

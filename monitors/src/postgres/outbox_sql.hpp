@@ -6,7 +6,7 @@
 namespace peal::monitor {
 
 /// What `peal.meta` says of an outbox that this script made.
-inline constexpr int kOutboxVersion = 2;
+inline constexpr int kOutboxVersion = 3;
 
 std::string_view outbox_sql();
 
