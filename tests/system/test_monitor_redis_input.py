@@ -297,3 +297,24 @@ def test_it_ends_in_time_while_the_broker_is_away(cluster, redis):
     monitor.start()
     holds(broker, "events", of(1, 2))
     holds(broker, "jobs", [1, 2])
+
+
+def test_a_redis_that_hangs_loses_and_doubles_nothing(cluster, redis):
+    broker = keeping_broker(cluster)
+    flags = ["--redis-command-timeout", "1s"]
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, STREAM + LIST, flags).start()
+    until(monitor.active, "it is active")
+    for round_ in range(1, 4):
+        add(redis, 2 * round_)
+        redis.ask("RPUSH", "jobs", str(2 * round_))
+        redis.popen.send_signal(signal.SIGSTOP)
+        try:
+            until(lambda: monitor.get("/readyz")[0] != 200, "it is said that Redis doesn't answer")
+        finally:
+            redis.popen.send_signal(signal.SIGCONT)
+        add(redis, 2 * round_ + 1)
+        redis.ask("RPUSH", "jobs", str(2 * round_ + 1))
+        last_is(broker, "events", {"n": str(2 * round_ + 1)})
+        last_is(broker, "jobs", 2 * round_ + 1)
+    holds(broker, "events", of(*range(2, 8)))
+    holds(broker, "jobs", list(range(2, 8)))
