@@ -119,6 +119,8 @@ def test_what_is_more_than_it_may_hold_is_told_as_a_gap(cluster, redis):
     broker.kill()
     redis.feed("".join(f"PUBLISH news {number:03}x\n" for number in range(999)))
     until(lambda: "more is said than is taken" in monitor.log(), "it is too much")
+    until(lambda: 0 < monitor.metric("peal_monitor_lag_changes") < 1000 < monitor.metric("peal_monitor_lag_bytes") < 6000,
+          "what is held is seen")
     broker = keeping_broker(cluster, listen)
     gap = reset("listen", "news", "more was said than could be held")
     until(lambda: messages_of(broker, "news")[-1] == gap, "the gap is told")
@@ -137,6 +139,8 @@ def test_keys_that_are_more_than_it_may_hold_are_told_as_a_gap(cluster, redis):
     broker.kill()
     redis.feed("".join(f"SET user:{number} {number}\n" for number in range(999)))
     until(lambda: "more is said than is taken" in monitor.log(), "it is too much")
+    until(lambda: 0 < monitor.metric("peal_monitor_lag_changes") < 1000 < monitor.metric("peal_monitor_lag_bytes") < 21_000,
+          "what is held is seen")
     broker = keeping_broker(cluster, listen)
     gap = reset("keyspace", "user:*", "more was said than could be held")
     until(lambda: gap in messages_of(broker, "users"), "the gap is told")

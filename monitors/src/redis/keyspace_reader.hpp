@@ -27,6 +27,7 @@ class KeyspaceReader final : public TopicReader {
                           const std::vector<redis::Reply>& replies) override;
   void check(const std::function<void()>& go) override;
   void hear(std::size_t rule, std::string_view channel, std::string_view payload) override;
+  std::size_t held() const override { return happened_.size() + fetching_; }
   std::size_t held_bytes() const override { return held_bytes_; }
   void forget() override;
   void go_on() override { fetch(); }

@@ -131,7 +131,7 @@ void RedisLoop::tell() {
     counts.published += one.published;
     counts.duplicates += one.duplicates;
     counts.retries += one.retries;
-    const Waiting& waiting = reader->waiting();
+    const Waiting waiting = reader->waiting();
     lag += waiting.entries;
     lag_bytes += waiting.bytes;
     if (waiting.left) left = std::min(left.value_or(*waiting.left), *waiting.left);

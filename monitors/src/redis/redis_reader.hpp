@@ -54,7 +54,7 @@ class RedisReader : protected redis::ClientOwner, private PublisherOut {
   bool connected() const { return !nodes_.empty(); }
   bool active() const { return phase_ == Phase::active; }
   /// What waited when it was last measured, and for how long the oldest of it has waited.
-  const Waiting& waiting() const { return watch_.waiting(); }
+  virtual Waiting waiting() const { return watch_.waiting(); }
   virtual std::uint64_t lag_ms() const { return 0; }
   /// Empty, or why nothing is read.
   std::string trouble() const;

@@ -134,6 +134,10 @@ void TopicReader::on_impossible(std::uint64_t ticket, const Error& error) {
   if (ticket != kResetTicket) rules_[ticket].missed = "what was said could not be published";
 }
 
+Waiting TopicReader::waiting() const {
+  return {publisher_.pending() + held(), publisher_.pending_bytes() + held_bytes()};
+}
+
 void TopicReader::on_turned() {
   if (!begun_) return;
   go_on();

@@ -18,6 +18,10 @@
 namespace peal::monitor {
 
 class TopicReader : public RedisReader, private redis::TopicOwner {
+ public:
+  /// What was heard and not published yet; in Redis nothing waits.
+  Waiting waiting() const override;
+
  protected:
   /// `what` is said in resets, names the reader in the log and its state in Redis.
   TopicReader(const ReaderParts& parts, std::string what);
@@ -28,7 +32,8 @@ class TopicReader : public RedisReader, private redis::TopicOwner {
 
   /// While active: somebody said something that the rule is about.
   virtual void hear(std::size_t rule, std::string_view channel, std::string_view payload) = 0;
-  /// Bytes that are held besides those that are being published.
+  /// What is held besides what is being published.
+  virtual std::size_t held() const { return 0; }
   virtual std::size_t held_bytes() const { return 0; }
   /// A session begins: what was held is of the last one.
   virtual void forget() {}
