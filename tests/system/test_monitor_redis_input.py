@@ -54,6 +54,19 @@ def test_entries_that_are_too_large_are_told(cluster, redis):
     assert monitor.metric("peal_monitor_rejected_total") == 9
 
 
+def test_elements_that_are_too_large_are_kept(cluster, redis):
+    broker = keeping_broker(cluster)
+    redis.ask("RPUSH", "jobs", "1")
+    redis.ask("EVAL", "for i = 1, 5 do redis.call('RPUSH', 'jobs', string.rep('x', i * 10000000)) end", "0")
+    redis.ask("RPUSH", "jobs", "2")
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, LIST).start()
+    holds(broker, "jobs", [1, 2])
+    sizes = "local sizes = {} for i = 0, 4 do sizes[i + 1] = #redis.call('LINDEX', KEYS[1], i) end return sizes"
+    until(lambda: redis.ask("EVAL", sizes, "1", "peal:{jobs}:monitor:jobs:rejected").split() ==
+          [str(number * 10_000_000) for number in range(1, 6)], "they are kept, in order")
+    assert "redis.reply_bytes_max" in monitor.log() and "limits.message_bytes_max" in monitor.log()
+
+
 def test_bytes_of_any_kind_ring(cluster, redis):
     broker = keeping_broker(cluster)
     RedisMonitor(cluster, "monitor-1", redis, broker, STREAM + LIST + LISTEN + KEYSPACE).start()

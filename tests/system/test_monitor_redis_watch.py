@@ -81,6 +81,22 @@ def test_a_standby_has_no_lag(cluster, redis):
     until(lambda: not one.active() and one.metric(LAG) == 0, "the first one stands by, and has nothing")
 
 
+def test_one_reads_and_the_other_stands_by(cluster, redis):
+    broker = keeping_broker(cluster)
+    for source in SOURCES.replace("[[lists]]", "|[[lists]]").split("|"):
+        one, two = (RedisMonitor(cluster, f"{len(source)}-{n}", redis, broker, source).start() for n in (1, 2))
+        until(lambda: one.active() or two.active(), "one is active")
+        active, standby = (one, two) if one.active() else (two, one)
+        add(redis, 0, 30)
+        redis.ask("RPUSH", "jobs", *map(str, range(30)))
+        until(lambda: active.metric("peal_monitor_publications_total") >= 30, "it rings")
+        assert standby.metric("peal_monitor_changes_total") == 0 and not standby.active()
+        stats = json.loads(peal("stats", "--json", "--control", standby.ready["control"]).stdout)
+        assert (stats["state"], stats["ready"]) == ("standby", True)
+        assert active.stop() == 0
+        until(standby.active, "it takes over at once, not when the lease is over", 5)
+
+
 def test_it_takes_no_more_than_it_can_publish(cluster, redis):
     """60 MB wait, and the broker is away: its memory stays bounded, and then all of it rings."""
     broker = keeping_broker(cluster)
