@@ -133,9 +133,13 @@ def test_a_slot_in_use_by_another_is_said_and_waited_for(cluster, postgres):
                               "-o", "proto_version=1", "-o", "publication_names=peal"])
     try:
         until(lambda: postgres.ask("select active from pg_replication_slots") == "t", "another has it")
-        monitor.start()
-        until(lambda: "is active for PID" in monitor.log(), "it is said who has it")
-        assert monitor.alive and monitor.get("/healthz")[0] == 200
+        began = len(monitor.log())
+        monitor.launch()
+        tried = postgres.folder.parent / "postgres.log"
+        until(lambda: tried.read_text().count("ERROR:  replication slot") >= 5, "it tries again and again")
+        log = monitor.log()[began:]
+        assert "is active for PID" in log and "[logical] active" not in log and monitor.alive
+        assert log.count("no session with the database") == 1, "it is not said each time"
     finally:
         other.kill()
         other.wait()

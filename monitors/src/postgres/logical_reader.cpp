@@ -85,13 +85,14 @@ Result<void> LogicalReader::pump(Connection& connection) {
   if (!replication) return replication.error();
   const auto server = replication->identify();
   if (!server) return server.error();
-  if (*slot) {
-    active_as(*server, (*slot)->name);
-  } else {
+  if (!*slot) {
     if (auto may = check_may_read(connection, tables_); !may) return may;
     if (auto done = snapshot(connection, *server); !done || waiter_.stopping()) return done;
   }
-  if (auto started = replication->start(slot_, config_.slot); !started) return started;
+  const std::string name = *slot ? (*slot)->name : slot_;
+  if (auto started = replication->start(name, config_.slot); !started) return started;
+  // Not before: while another has the slot this one is not active, and asks less and less often.
+  if (*slot) active_as(*server, name);
   // Whoever had the slot before has read nothing that comes after this.
   const auto reached = connection.ask("select pg_current_wal_flush_lsn()");
   if (!reached) return reached.error();
