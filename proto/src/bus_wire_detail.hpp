@@ -1,53 +1,15 @@
 #pragma once
-// Protobuf fields written and read by hand, for the details inside a body frame: what is read stays
-// a view into the frame, so a batch of publications with attributes costs no allocation. Fields
-// with a zero or empty value are left out, as proto3 does, unless `always_number` says otherwise.
+// The details of the bus's operations, as bytes inside a body frame and back: what is read are
+// views into it. `decode_…` is false when broken.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "bus_wire_fields.hpp"
 #include "peal/proto/bus_messages.hpp"
 
 namespace peal::wire {
-
-class DetailWriter {
- public:
-  explicit DetailWriter(std::string& out) : out_(out) {}
-  void number(std::uint32_t field, std::uint64_t value) {
-    if (value != 0) always_number(field, value);
-  }
-  void always_number(std::uint32_t field, std::uint64_t value);
-  void text(std::uint32_t field, std::string_view value);
-  void fixed64(std::uint32_t field, std::uint64_t value);
-
- private:
-  void varint(std::uint64_t value);
-  std::string& out_;
-};
-
-struct DetailField {
-  std::uint32_t id = 0;
-  bool is_text = false;
-  std::uint64_t number = 0;
-  std::string_view text;
-  std::size_t start = 0;  ///< where the field begins in the detail
-};
-
-class DetailReader {
- public:
-  explicit DetailReader(std::string_view detail) : detail_(detail) {}
-  /// False at the end, and when the rest is broken (then `broken`).
-  bool next(DetailField& field);
-  bool broken() const { return broken_; }
-
- private:
-  bool varint(std::uint64_t& value);
-  std::string_view detail_;
-  std::size_t at_ = 0;
-  bool broken_ = false;
-};
 
 void encode_attributes(std::string& out, const PublicationView& publication);
 /// Attributes and the conditions of a publish.
