@@ -21,14 +21,12 @@ broker::EpochSource random_epochs() {
 
 void EmbeddedProbe::collect(runtime::MetricSink& sink) const {
   sink.counter("peal_bus_dropped_total", "Ephemeral publications dropped: the receiver lags",
-               static_cast<double>(dropped_.value()));
+               dropped_);
   sink.counter("peal_bus_replaced_by_head_total",
                "Recoverable publications that a lagging receiver has to read from the log",
-               static_cast<double>(replaced_.value()));
-  sink.counter("peal_bus_overloaded_total", "Publishes refused: the channel's home lags",
-               static_cast<double>(refused_.value()));
-  sink.counter("peal_bus_messages_total", "Messages between shards",
-               static_cast<double>(messages_.value()));
+               replaced_);
+  sink.counter("peal_bus_overloaded_total", "Publishes refused: the channel's home lags", refused_);
+  sink.counter("peal_bus_messages_total", "Messages between shards", messages_);
 }
 
 EmbeddedPort::EmbeddedPort(EmbeddedShared& shared, std::uint32_t index, BusSink& sink, Waker& waker,

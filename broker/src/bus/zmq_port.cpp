@@ -128,7 +128,7 @@ void ZmqPort::finish() {
 
 void ZmqPort::collect(runtime::MetricSink& sink) const {
   sink.counter("peal_bus_overloaded_total", "Publishes refused: the way to the broker is full",
-               static_cast<double>(overloaded_.value()));
+               overloaded_);
 }
 
 }  // namespace peal::bus

@@ -31,32 +31,30 @@ class ZmqBusProbe final : public runtime::Probe {
   void outcome_unknown() { unknown_.add(); }
 
   void collect(runtime::MetricSink& sink) const override {
-    const auto counter = [&](std::string_view name, std::string_view help,
-                             const runtime::Counter& c) {
-      sink.counter(name, help, static_cast<double>(c.value()));
-    };
-    sink.gauge("peal_bus_brokers_linked", "Brokers that this process is linked with",
-               static_cast<double>(linked_.value()));
-    counter("peal_bus_links_total", "Link sessions begun", links_);
-    counter("peal_bus_links_lost_total", "Link sessions ended", lost_);
-    counter("peal_bus_messages_sent_total", "Messages sent to brokers", messages_sent_);
-    counter("peal_bus_sent_bytes_total", "Bytes sent to brokers", bytes_sent_);
-    counter("peal_bus_messages_received_total", "Messages received from brokers",
-            messages_received_);
-    counter("peal_bus_received_bytes_total", "Bytes received from brokers", bytes_received_);
-    counter("peal_bus_garbage_total", "Messages of brokers that were none", garbage_);
-    counter("peal_bus_missed_total", "Operations that a gap in link numbers swallowed", missed_);
-    counter("peal_bus_dropped_total", "Ephemeral publications dropped: the receiver lags",
-            dropped_);
-    counter("peal_bus_replaced_by_head_total",
-            "Recoverable publications that a lagging receiver has to read from the log", replaced_);
-    counter("peal_bus_handshakes_failed_total",
-            "Handshakes refused or broken, as by a wrong CURVE key", handshakes_failed_);
-    counter("peal_bus_connects_failed_total", "Attempts to connect that failed", connects_failed_);
-    counter("peal_bus_publishes_refused_total", "Publishes refused since they reached no broker",
-            refused_);
-    counter("peal_bus_publishes_unknown_total", "Publishes whose outcome a lost link took along",
-            unknown_);
+    sink.gauge("peal_bus_brokers_linked", "Brokers that this process is linked with", linked_);
+    sink.counter("peal_bus_links_total", "Link sessions begun", links_);
+    sink.counter("peal_bus_links_lost_total", "Link sessions ended", lost_);
+    sink.counter("peal_bus_messages_sent_total", "Messages sent to brokers", messages_sent_);
+    sink.counter("peal_bus_sent_bytes_total", "Bytes sent to brokers", bytes_sent_);
+    sink.counter("peal_bus_messages_received_total", "Messages received from brokers",
+                 messages_received_);
+    sink.counter("peal_bus_received_bytes_total", "Bytes received from brokers", bytes_received_);
+    sink.counter("peal_bus_garbage_total", "Messages of brokers that were none", garbage_);
+    sink.counter("peal_bus_missed_total", "Operations that a gap in link numbers swallowed",
+                 missed_);
+    sink.counter("peal_bus_dropped_total", "Ephemeral publications dropped: the receiver lags",
+                 dropped_);
+    sink.counter("peal_bus_replaced_by_head_total",
+                 "Recoverable publications that a lagging receiver has to read from the log",
+                 replaced_);
+    sink.counter("peal_bus_handshakes_failed_total",
+                 "Handshakes refused or broken, as by a wrong CURVE key", handshakes_failed_);
+    sink.counter("peal_bus_connects_failed_total", "Attempts to connect that failed",
+                 connects_failed_);
+    sink.counter("peal_bus_publishes_refused_total",
+                 "Publishes refused since they reached no broker", refused_);
+    sink.counter("peal_bus_publishes_unknown_total",
+                 "Publishes whose outcome a lost link took along", unknown_);
   }
 
  private:

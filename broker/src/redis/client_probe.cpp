@@ -3,27 +3,21 @@
 namespace peal::redis {
 
 void ClientProbe::collect(runtime::MetricSink& sink) const {
-  const auto number = [](const runtime::Counter& counter) {
-    return static_cast<double>(counter.value());
-  };
-  sink.counter("peal_redis_commands_total", "Commands given to the Redis client",
-               number(commands_));
+  sink.counter("peal_redis_commands_total", "Commands given to the Redis client", commands_);
   for (const Outcome outcome :
        {Outcome::replied, Outcome::failed, Outcome::refused, Outcome::unknown}) {
     sink.counter("peal_redis_answers_total", "What became of them",
-                 number(outcomes_[static_cast<std::size_t>(outcome)]),
-                 {{"outcome", name_of(outcome)}});
+                 outcomes_[static_cast<std::size_t>(outcome)], {{"outcome", name_of(outcome)}});
   }
   sink.gauge("peal_redis_unanswered_bytes", "Bytes of commands that wait for an answer",
-             number(unanswered_bytes_));
+             unanswered_bytes_);
   sink.counter("peal_redis_redirects_total", "Commands that a Cluster sent elsewhere or back",
-               number(redirects_));
-  sink.counter("peal_redis_connects_total", "Masters that the client got connected to",
-               number(connects_));
-  sink.counter("peal_redis_disconnects_total", "Masters that it lost", number(disconnects_));
-  sink.counter("peal_redis_deaf_total", "Listening connections lost", number(deaf_));
-  sink.counter("peal_redis_messages_total", "Messages heard", number(messages_));
-  sink.counter("peal_redis_message_bytes_total", "Bytes of these", number(message_bytes_));
+               redirects_);
+  sink.counter("peal_redis_connects_total", "Masters that the client got connected to", connects_);
+  sink.counter("peal_redis_disconnects_total", "Masters that it lost", disconnects_);
+  sink.counter("peal_redis_deaf_total", "Listening connections lost", deaf_);
+  sink.counter("peal_redis_messages_total", "Messages heard", messages_);
+  sink.counter("peal_redis_message_bytes_total", "Bytes of these", message_bytes_);
 }
 
 }  // namespace peal::redis

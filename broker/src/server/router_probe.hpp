@@ -31,33 +31,31 @@ class RouterProbe final : public runtime::Probe {
   void handshake_failed() { handshakes_failed_.add(); }
 
   void collect(runtime::MetricSink& sink) const override {
-    const auto counter = [&](std::string_view name, std::string_view help,
-                             const runtime::Counter& c) {
-      sink.counter(name, help, static_cast<double>(c.value()));
-    };
-    sink.gauge("peal_broker_links", "Peers linked now", static_cast<double>(links_.value()));
-    counter("peal_broker_links_total", "Link sessions begun", linked_);
-    counter("peal_broker_links_ended_total", "Link sessions ended", ended_);
-    counter("peal_broker_hellos_refused_total", "Hellos of another cluster or version", refused_);
-    counter("peal_broker_strangers_total", "Messages from links without a Hello", strangers_);
-    counter("peal_broker_garbage_total", "Messages that were none", garbage_);
-    counter("peal_broker_missed_total", "Operations that a gap in link numbers swallowed", missed_);
-    counter("peal_broker_messages_received_total", "Messages received from peers",
-            messages_received_);
-    counter("peal_broker_received_bytes_total", "Bytes received from peers", bytes_received_);
-    counter("peal_broker_messages_sent_total", "Messages sent to peers", messages_sent_);
-    counter("peal_broker_sent_bytes_total", "Bytes sent to peers", bytes_sent_);
-    counter("peal_broker_deliveries_total", "Publications sent, one per peer that watches",
-            deliveries_);
-    counter("peal_broker_dropped_total", "Ephemeral publications dropped for a peer without credit",
-            dropped_);
-    counter("peal_broker_replaced_by_head_total",
-            "Recoverable publications that a peer without credit has to read from the log",
-            replaced_);
-    counter("peal_broker_messages_invalid_total", "Publishes whose payload is not valid JSON",
-            invalid_);
-    counter("peal_broker_handshakes_failed_total",
-            "Connections whose handshake failed, as by a wrong CURVE key", handshakes_failed_);
+    sink.gauge("peal_broker_links", "Peers linked now", links_);
+    sink.counter("peal_broker_links_total", "Link sessions begun", linked_);
+    sink.counter("peal_broker_links_ended_total", "Link sessions ended", ended_);
+    sink.counter("peal_broker_hellos_refused_total", "Hellos of another cluster or version",
+                 refused_);
+    sink.counter("peal_broker_strangers_total", "Messages from links without a Hello", strangers_);
+    sink.counter("peal_broker_garbage_total", "Messages that were none", garbage_);
+    sink.counter("peal_broker_missed_total", "Operations that a gap in link numbers swallowed",
+                 missed_);
+    sink.counter("peal_broker_messages_received_total", "Messages received from peers",
+                 messages_received_);
+    sink.counter("peal_broker_received_bytes_total", "Bytes received from peers", bytes_received_);
+    sink.counter("peal_broker_messages_sent_total", "Messages sent to peers", messages_sent_);
+    sink.counter("peal_broker_sent_bytes_total", "Bytes sent to peers", bytes_sent_);
+    sink.counter("peal_broker_deliveries_total", "Publications sent, one per peer that watches",
+                 deliveries_);
+    sink.counter("peal_broker_dropped_total",
+                 "Ephemeral publications dropped for a peer without credit", dropped_);
+    sink.counter("peal_broker_replaced_by_head_total",
+                 "Recoverable publications that a peer without credit has to read from the log",
+                 replaced_);
+    sink.counter("peal_broker_messages_invalid_total", "Publishes whose payload is not valid JSON",
+                 invalid_);
+    sink.counter("peal_broker_handshakes_failed_total",
+                 "Connections whose handshake failed, as by a wrong CURVE key", handshakes_failed_);
   }
 
  private:

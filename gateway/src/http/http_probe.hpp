@@ -20,13 +20,12 @@ class HttpProbe final : public runtime::Probe {
                                    "command",   "page",     "other"};
     for (std::size_t i = 0; i < kFaces.size(); ++i) {
       sink.counter("peal_http_face_requests_total", "Requests to the public listener by face",
-                   static_cast<double>(requests_[i].value()), {{"face", kFaces[i]}});
+                   requests_[i], {{"face", kFaces[i]}});
     }
     for (std::size_t i = 0; i < refusals_.size(); ++i) {
       if (refusals_[i].value() == 0) continue;
       sink.counter("peal_http_errors_total", "HTTP requests answered with a problem, by its code",
-                   static_cast<double>(refusals_[i].value()),
-                   {{"code", info(static_cast<ErrorCode>(i)).name}});
+                   refusals_[i], {{"code", info(static_cast<ErrorCode>(i)).name}});
     }
   }
 

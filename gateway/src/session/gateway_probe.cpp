@@ -25,68 +25,62 @@ void GatewayProbe::sent(const OutletCounts& counts) {
 }
 
 void GatewayProbe::collect(runtime::MetricSink& sink) const {
-  const auto counter = [&](const char* name, const char* help, const Counter& value) {
-    sink.counter(name, help, static_cast<double>(value.value()));
-  };
-  const auto gauge = [&](const char* name, const char* help, const Counter& value) {
-    sink.gauge(name, help, static_cast<double>(value.value()));
-  };
-  gauge("peal_connections", "Open client connections", connections_);
-  counter("peal_connections_total", "Client connections accepted", connections_total_);
-  counter("peal_accepts_refused_total", "Connections closed for want of descriptors",
-          accepts_refused_);
-  counter("peal_tls_handshakes_failed_total", "TLS handshakes that failed or were late",
-          handshakes_failed_);
+  sink.gauge("peal_connections", "Open client connections", connections_);
+  sink.counter("peal_connections_total", "Client connections accepted", connections_total_);
+  sink.counter("peal_accepts_refused_total", "Connections closed for want of descriptors",
+               accepts_refused_);
+  sink.counter("peal_tls_handshakes_failed_total", "TLS handshakes that failed or were late",
+               handshakes_failed_);
   for (std::size_t i = 0; i < forwarded_ignored_.size(); ++i)
     sink.counter("peal_forwarded_ignored_total",
                  "Times that what was said of a client's address was not believed",
-                 static_cast<double>(forwarded_ignored_[i].value()),
-                 {{"reason", kForwardedIgnored[i]}});
-  gauge("peal_sessions", "Open sessions", sessions_);
-  counter("peal_sessions_total", "Sessions opened", sessions_total_);
-  gauge("peal_subscriptions", "Subscriptions of sessions", subscriptions_);
-  gauge("peal_channels_watched", "Channels with a subscriber here", channels_);
-  counter("peal_encodes_total", "Publications encoded, once per protocol", encodes_);
-  counter("peal_deliveries_total", "Publications queued for sessions", deliveries_);
-  counter("peal_flushes_total", "System calls that sent", flushes_);
-  counter("peal_frames_sent_total", "Frames handed to the kernel", frames_);
-  counter("peal_messages_sent_total", "Publications handed to the kernel", messages_sent_);
-  counter("peal_bytes_sent_total", "Bytes handed to the kernel", bytes_sent_);
-  counter("peal_blocked_total", "Times the kernel took no more of a connection", blocked_);
-  counter("peal_dropped_total", "Publications dropped for slow sessions", dropped_);
-  counter("peal_http_requests_total", "HTTP requests", http_requests_);
-  counter("peal_turns_total", "Turns of the shards' loops", turns_);
-  counter("peal_feed_repairs_total", "Holes read from the log", repairs_);
-  counter("peal_feed_resets_total", "Channels whose past was lost", resets_);
-  counter("peal_page_reads_total", "Pages of logs asked of the cores", reads_);
-  counter("peal_page_reads_shared_total", "Reads that joined one of the same page", reads_shared_);
-  gauge("peal_recoveries", "Subscriptions that are catching up", recoveries_);
-  counter("peal_recovery_pages_total", "Pages given to sessions that catch up", pages_given_);
-  counter("peal_recoveries_lost_total", "Sessions that were told that their past is gone",
-          recoveries_lost_);
-  gauge("peal_presence_listeners", "Sessions' subscriptions with presence", listeners_);
-  counter("peal_presence_pushes_total", "Sets, joins and leaves queued for sessions",
-          presence_pushes_);
+                 forwarded_ignored_[i], {{"reason", kForwardedIgnored[i]}});
+  sink.gauge("peal_sessions", "Open sessions", sessions_);
+  sink.counter("peal_sessions_total", "Sessions opened", sessions_total_);
+  sink.gauge("peal_subscriptions", "Subscriptions of sessions", subscriptions_);
+  sink.gauge("peal_channels_watched", "Channels with a subscriber here", channels_);
+  sink.counter("peal_encodes_total", "Publications encoded, once per protocol", encodes_);
+  sink.counter("peal_deliveries_total", "Publications queued for sessions", deliveries_);
+  sink.counter("peal_flushes_total", "System calls that sent", flushes_);
+  sink.counter("peal_frames_sent_total", "Frames handed to the kernel", frames_);
+  sink.counter("peal_messages_sent_total", "Publications handed to the kernel", messages_sent_);
+  sink.counter("peal_bytes_sent_total", "Bytes handed to the kernel", bytes_sent_);
+  sink.counter("peal_blocked_total", "Times the kernel took no more of a connection", blocked_);
+  sink.counter("peal_dropped_total", "Publications dropped for slow sessions", dropped_);
+  sink.counter("peal_http_requests_total", "HTTP requests", http_requests_);
+  sink.counter("peal_turns_total", "Turns of the shards' loops", turns_);
+  sink.counter("peal_feed_repairs_total", "Holes read from the log", repairs_);
+  sink.counter("peal_feed_resets_total", "Channels whose past was lost", resets_);
+  sink.counter("peal_page_reads_total", "Pages of logs asked of the cores", reads_);
+  sink.counter("peal_page_reads_shared_total", "Reads that joined one of the same page",
+               reads_shared_);
+  sink.gauge("peal_recoveries", "Subscriptions that are catching up", recoveries_);
+  sink.counter("peal_recovery_pages_total", "Pages given to sessions that catch up", pages_given_);
+  sink.counter("peal_recoveries_lost_total", "Sessions that were told that their past is gone",
+               recoveries_lost_);
+  sink.gauge("peal_presence_listeners", "Sessions' subscriptions with presence", listeners_);
+  sink.counter("peal_presence_pushes_total", "Sets, joins and leaves queued for sessions",
+               presence_pushes_);
   const double flushes = static_cast<double>(flushes_.value());
   const double messages = static_cast<double>(messages_sent_.value());
   sink.gauge("peal_messages_per_flush", "Publications per sending system call, since the start",
              flushes > 0 ? messages / flushes : 0);
   for (std::size_t i = 0; i < commands_.size(); ++i)
-    sink.counter("peal_commands_total", "Commands of sessions",
-                 static_cast<double>(commands_[i].value()), {{"action", kActionNames[i]}});
-  sink.counter("peal_slow_consumers_total", "Sessions whose queue was full or too old",
-               static_cast<double>(slow_[0].value()), {{"reason", "bytes"}});
-  sink.counter("peal_slow_consumers_total", "Sessions whose queue was full or too old",
-               static_cast<double>(slow_[1].value()), {{"reason", "age"}});
+    sink.counter("peal_commands_total", "Commands of sessions", commands_[i],
+                 {{"action", kActionNames[i]}});
+  sink.counter("peal_slow_consumers_total", "Sessions whose queue was full or too old", slow_[0],
+               {{"reason", "bytes"}});
+  sink.counter("peal_slow_consumers_total", "Sessions whose queue was full or too old", slow_[1],
+               {{"reason", "age"}});
   for (std::size_t i = 0; i < error_code_table().size(); ++i)
     // Those that say something of the cluster are there from the first: alerts look for the step.
     if (errors_[i].value() > 0 || error_code_table()[i].temporary)
-      sink.counter("peal_errors_total", "Errors told to clients",
-                   static_cast<double>(errors_[i].value()), {{"code", error_code_table()[i].name}});
+      sink.counter("peal_errors_total", "Errors told to clients", errors_[i],
+                   {{"code", error_code_table()[i].name}});
   for (std::size_t i = 0; i < close_code_table().size(); ++i)
     if (closes_[i].value() > 0)
-      sink.counter("peal_closes_total", "Sessions closed by the gateway",
-                   static_cast<double>(closes_[i].value()), {{"code", close_code_table()[i].name}});
+      sink.counter("peal_closes_total", "Sessions closed by the gateway", closes_[i],
+                   {{"code", close_code_table()[i].name}});
 }
 
 }  // namespace peal::gateway

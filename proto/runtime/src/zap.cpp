@@ -30,9 +30,8 @@ class ZapProbe final : public Probe {
   void refused() { refused_.add(); }
   void collect(MetricSink& sink) const override {
     sink.counter("peal_curve_admitted_total", "CURVE clients whose key is on the allow-list",
-                 static_cast<double>(admitted_.value()));
-    sink.counter("peal_curve_refused_total", "CURVE clients refused by the allow-list",
-                 static_cast<double>(refused_.value()));
+                 admitted_);
+    sink.counter("peal_curve_refused_total", "CURVE clients refused by the allow-list", refused_);
   }
 
  private:

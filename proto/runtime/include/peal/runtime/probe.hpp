@@ -38,6 +38,14 @@ class MetricSink {
                        Labels labels = {}) = 0;
   virtual void gauge(std::string_view name, std::string_view help, double value,
                      Labels labels = {}) = 0;
+  void counter(std::string_view name, std::string_view help, const Counter& value,
+               Labels labels = {}) {
+    counter(name, help, static_cast<double>(value.value()), labels);
+  }
+  void gauge(std::string_view name, std::string_view help, const Counter& value,
+             Labels labels = {}) {
+    gauge(name, help, static_cast<double>(value.value()), labels);
+  }
 };
 
 class Probe {
