@@ -18,26 +18,14 @@ class Channels final : public Verb {
   }
 
   Outcome<void> run(Console& console) override {
-    Table table({{"CHANNEL"}, {"SUBSCRIBERS", Table::Align::right}, {"POSITION"}});
-    auto listed = for_each_listed(options_, "channels", [&](const JsonObject& item) {
-      if (console.json) {
-        JsonBuilder out;
-        for (const auto& [name, value] : item.members()) {
-          out.raw(name, value);
-        }
-        console.line(out.str());
-        return;
-      }
-      table.row({printable(item.text("name")), grouped(item.number("subscribers")),
-                 item.has("epoch") ? item.text("epoch") + "-" + item.text("offset") : ""});
-    });
-    if (!listed) {
-      return listed;
-    }
-    if (!console.json) {
-      table.empty() ? console.note("no channels") : table.print(console);
-    }
-    return {};
+    return print_listed(
+        options_, "channels", console,
+        {{"CHANNEL"}, {"SUBSCRIBERS", Table::Align::right}, {"POSITION"}},
+        [](const JsonObject& item) {
+          return std::vector<std::string>{
+              printable(item.text("name")), grouped(item.number("subscribers")),
+              item.has("epoch") ? item.text("epoch") + "-" + item.text("offset") : ""};
+        });
   }
 
  private:

@@ -1,14 +1,16 @@
 #pragma once
 // A list that a process gives page by page ({"<member>": [...], "next"?}): asks on until the last
-// page or the limit, giving each item once. The process never has to build the whole list.
+// page or the limit, and prints each item once. The process never has to build the whole list.
 
 #include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "control_target.hpp"
 #include "json_text.hpp"
+#include "output.hpp"
 #include "signals.hpp"
 
 namespace peal::cli {
@@ -50,6 +52,31 @@ inline Outcome<void> for_each_listed(const ListOptions& options, std::string_vie
     if (after.empty() || (options.limit != 0 && taken >= options.limit)) {
       break;
     }
+  }
+  return {};
+}
+
+/// As a table of what `row` makes of each item; with --json the items as they came.
+inline Outcome<void> print_listed(
+    const ListOptions& options, std::string_view action, Console& console,
+    std::vector<Table::Column> columns,
+    const std::function<std::vector<std::string>(const JsonObject&)>& row) {
+  Table table(std::move(columns));
+  auto listed = for_each_listed(options, action, [&](const JsonObject& item) {
+    if (!console.json) {
+      return table.row(row(item));
+    }
+    JsonBuilder out;
+    for (const auto& [name, value] : item.members()) {
+      out.raw(name, value);
+    }
+    console.line(out.str());
+  });
+  if (!listed) {
+    return listed;
+  }
+  if (!console.json) {
+    table.empty() ? console.note("no " + std::string(action)) : table.print(console);
   }
   return {};
 }

@@ -19,35 +19,25 @@ class Sessions final : public Verb {
   }
 
   Outcome<void> run(Console& console) override {
-    Table table({{"SESSION"},
-                 {"USER"},
-                 {"ADDRESS"},
-                 {"PROTOCOL"},
-                 {"CHANNELS", Table::Align::right},
-                 {"QUEUED", Table::Align::right},
-                 {"CONNECTED", Table::Align::right}});
-    auto listed = for_each_listed(options_, "sessions", [&](const JsonObject& item) {
-      if (console.json) {
-        JsonBuilder out;
-        for (const auto& [name, value] : item.members()) {
-          out.raw(name, value);
-        }
-        console.line(out.str());
-        return;
-      }
-      table.row({printable(item.text("session")), printable(item.text("user")),
-                 printable(item.text("address")), printable(item.text("protocol")),
-                 grouped(item.number("channels")),
-                 human_bytes(static_cast<double>(item.number("queued_bytes"))),
-                 human_duration(static_cast<double>(item.number("connected_ms")) / 1000)});
-    });
-    if (!listed) {
-      return listed;
-    }
-    if (!console.json) {
-      table.empty() ? console.note("no sessions") : table.print(console);
-    }
-    return {};
+    return print_listed(
+        options_, "sessions", console,
+        {{"SESSION"},
+         {"USER"},
+         {"ADDRESS"},
+         {"PROTOCOL"},
+         {"CHANNELS", Table::Align::right},
+         {"QUEUED", Table::Align::right},
+         {"CONNECTED", Table::Align::right}},
+        [](const JsonObject& item) {
+          return std::vector<std::string>{
+              printable(item.text("session")),
+              printable(item.text("user")),
+              printable(item.text("address")),
+              printable(item.text("protocol")),
+              grouped(item.number("channels")),
+              human_bytes(static_cast<double>(item.number("queued_bytes"))),
+              human_duration(static_cast<double>(item.number("connected_ms")) / 1000)};
+        });
   }
 
  private:
