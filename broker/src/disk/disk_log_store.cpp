@@ -95,12 +95,10 @@ void DiskLogStore::append(PeerId peer, const bus::PublishRequest& request, TimeP
                        "limits.commit_queue_bytes_max bytes wait for the disk already"));
   }
   if (!under_way_ && queue_.empty()) return judge_append(peer, request, now);
-  Asked asked{.what = Asked::What::append, .channel = std::string(request.channel), .peer = peer};
-  asked.publish = request;
-  asked.publication = copy_of(request.publication);
-  asked.idempotency_key = request.idempotency_key;
-  asked.bytes = bytes_of(request.publication) + asked.channel.size() +
-                asked.idempotency_key.size() + sizeof(Asked);
+  Asked asked{.what = Asked::What::append, .peer = peer};
+  asked.publish.emplace(request);
+  asked.bytes = bytes_of(request.publication) + request.channel.size() +
+                request.idempotency_key.size() + sizeof(Asked);
   enqueue(std::move(asked));
 }
 
@@ -123,13 +121,8 @@ void DiskLogStore::judge(const Asked& asked, TimePoint now) {
       request.channel = asked.channel;
       return judge_read(asked.peer, request, now);
     }
-    case Asked::What::append: {
-      bus::PublishRequest request = asked.publish;
-      request.channel = asked.channel;
-      request.publication = view_of(asked.publication);
-      request.idempotency_key = asked.idempotency_key;
-      return judge_append(asked.peer, request, now);
-    }
+    case Asked::What::append:
+      return judge_append(asked.peer, asked.publish->request(), now);
   }
 }
 
@@ -256,7 +249,8 @@ void DiskLogStore::stop() {
   while (!queue_.empty()) {
     const Asked& asked = queue_.front();
     if (asked.what == Asked::What::append) {
-      refuse(asked.peer, asked.publish.id, fail(ErrorCode::draining, "the store is being closed"));
+      refuse(asked.peer, asked.publish->id(),
+             fail(ErrorCode::draining, "the store is being closed"));
     }
     queue_.pop_front();
   }

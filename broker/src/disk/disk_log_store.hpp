@@ -11,6 +11,7 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "disk/disk_probe.hpp"
 #include "disk/log_rows.hpp"
 #include "peal/broker/log_store.hpp"
+#include "peal/proto/owned_publish.hpp"
 
 namespace peal::broker {
 
@@ -83,12 +85,10 @@ class DiskLogStore final : public LogStore {
   /// What has to wait for the batch under way before it can be judged.
   struct Asked {
     enum class What : std::uint8_t { append, read, watch } what;
-    std::string channel;
+    std::string channel{};  ///< of a watch or read
     PeerId peer = kNobody;
     LogId log = kUnwatched;
-    bus::PublishRequest publish{};  ///< its views borrow from the next three
-    Publication publication{};
-    std::string idempotency_key{};
+    std::optional<bus::OwnedPublish> publish{};
     bus::ReadRequest request{};
     std::size_t bytes = 0;
   };

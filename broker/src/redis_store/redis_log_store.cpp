@@ -142,9 +142,7 @@ void RedisLogStore::append(PeerId peer, const bus::PublishRequest& request, Time
   Entry& entry = entry_of(request.channel, now);
   if (!entry.options->recoverable) return publish_ephemeral(entry, peer, request);
   Waiting waiting{.peer = peer};
-  waiting.publish = request;
-  waiting.publication = copy_of(request.publication);
-  waiting.idempotency_key = request.idempotency_key;
+  waiting.publish.emplace(request);
   waiting.bytes = bytes_of(request.publication) + sizeof(Waiting);
   queue_bytes_ += waiting.bytes;
   entry.queue.push_back(std::move(waiting));
@@ -163,7 +161,7 @@ void RedisLogStore::publish_ephemeral(Entry& entry, PeerId peer,
 
 void RedisLogStore::read(PeerId peer, const bus::ReadRequest& request, TimePoint now) {
   Entry& entry = entry_of(request.channel, now);
-  Waiting waiting{.peer = peer, .is_read = true};
+  Waiting waiting{.peer = peer};
   waiting.read = request;
   entry.queue.push_back(std::move(waiting));
   mark(entry);
@@ -193,10 +191,10 @@ void RedisLogStore::send(Call call, std::vector<std::string> args, Asked::What w
 
 void RedisLogStore::pump(Entry& entry) {
   while (!entry.queue.empty() && !entry.appending) {
-    if (entry.queue.front().is_read) {
-      send_read(entry);
-    } else {
+    if (entry.queue.front().publish) {
       send_appends(entry);
+    } else {
+      send_read(entry);
     }
   }
   send_question(entry);
@@ -206,13 +204,11 @@ void RedisLogStore::send_appends(Entry& entry) {
   auto args = frame(entry, "append");
   Call call{.what = Call::What::append, .entry = &entry};
   std::size_t bytes = 0;
-  while (!entry.queue.empty() && !entry.queue.front().is_read &&
-         call.askers.size() < kBatchLength && bytes < kBatchBytes) {
-    Waiting& waiting = entry.queue.front();
-    waiting.publish.publication = view_of(waiting.publication);
-    waiting.publish.idempotency_key = waiting.idempotency_key;
-    redis_store::add_publish(args, waiting.publish, epochs_.next());
-    call.askers.push_back({waiting.peer, waiting.publish.id});
+  while (!entry.queue.empty() && entry.queue.front().publish && call.askers.size() < kBatchLength &&
+         bytes < kBatchBytes) {
+    const Waiting& waiting = entry.queue.front();
+    redis_store::add_publish(args, waiting.publish->request(), epochs_.next());
+    call.askers.push_back({waiting.peer, waiting.publish->id()});
     bytes += waiting.bytes;
     queue_bytes_ -= waiting.bytes;
     entry.queue.pop_front();
@@ -348,7 +344,7 @@ void RedisLogStore::stop() {
   }
   for (Entry& entry : entries_) {
     for (const Waiting& waiting : entry.queue)
-      if (!waiting.is_read) unanswered.push_back({waiting.peer, waiting.publish.id});
+      if (waiting.publish) unanswered.push_back({waiting.peer, waiting.publish->id()});
     entry.queue.clear();
   }
   calls_.clear();

@@ -9,12 +9,14 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/options_table.hpp"
 #include "peal/broker/redis_storage.hpp"
+#include "peal/proto/owned_publish.hpp"
 #include "redis_store/log_follower.hpp"
 #include "redis_store/redis_presence.hpp"
 #include "redis_store/redis_thread.hpp"
@@ -48,10 +50,7 @@ class RedisLogStore final : public LogStore {
   /// What was asked of a log and waits for its call.
   struct Waiting {
     PeerId peer = kNobody;
-    bool is_read = false;
-    bus::PublishRequest publish{};  ///< its views borrow from the next two
-    Publication publication{};
-    std::string idempotency_key{};
+    std::optional<bus::OwnedPublish> publish{};  ///< none: it is a read
     bus::ReadRequest read{};
     std::size_t bytes = 0;
   };

@@ -87,22 +87,10 @@ Result<void> complete(BrokerConfig& config) {
 
 OptionsOf options_of(std::shared_ptr<const runtime::Replaceable<BrokerConfig::Rules>> replaceable) {
   return [replaceable = std::move(replaceable)](std::string_view channel) {
-    ChannelOptions options;
     const BrokerConfig::Rules& rules = replaceable->get();
-    const auto matches = [&](const BrokerConfig::Rule& rule) {
-      return glob_matches(rule.pattern, channel);
-    };
-    if (const auto rule = std::ranges::find_if(rules, matches); rule != rules.end()) {
-      options.recoverable = rule->recoverable || rule->file;
-      options.history_length_max = rule->history_length_max;
-      options.history_bytes_max = rule->history_bytes_max;
-      options.history_age_max = rule->history_age_max;
-      options.compact = rule->compact;
-      options.refuse_when_full = rule->file;
-      options.presence = rule->presence != "nobody";
-      options.occupancy = rule->occupancy;
-    }
-    return options;
+    const auto rule = std::ranges::find_if(
+        rules, [&](const BrokerConfig::Rule& one) { return glob_matches(one.pattern, channel); });
+    return rule == rules.end() ? ChannelOptions() : options_of_rule(*rule);
   };
 }
 

@@ -35,20 +35,10 @@ Result<std::shared_ptr<ChannelRules>> make_rules(const GatewayConfig& config) {
 }
 
 /// What the rules say of a channel's log.
-broker::OptionsOf options_of(std::shared_ptr<const ChannelRules> rules, const Limits& limits) {
-  return [rules = std::move(rules), limits](std::string_view channel) {
-    broker::ChannelOptions options;
-    if (const ChannelRule* rule = rules->find(channel)) {
-      options.recoverable = rule->recoverable;
-      options.history_length_max = rule->history_length_max;
-      options.history_bytes_max = rule->history_bytes_max;
-      options.history_age_max = rule->history_age_max;
-      options.compact = rule->compact;
-      options.refuse_when_full = rule->file;
-      options.presence = rule->presence != "nobody";
-      options.occupancy = rule->occupancy;
-    }
-    return options;
+broker::OptionsOf options_of(std::shared_ptr<const ChannelRules> rules) {
+  return [rules = std::move(rules)](std::string_view channel) {
+    const ChannelRule* rule = rules->find(channel);
+    return rule == nullptr ? broker::ChannelOptions() : broker::options_of_rule(*rule);
   };
 }
 
@@ -72,8 +62,8 @@ Result<std::unique_ptr<bus::Bus>> make_bus(const GatewayConfig& config,
   if (redis != nullptr) {
     meeting = {broker::place_of(*config.redis), redis->relay(config.name, config.limits)};
   }
-  return bus::make_embedded_bus(config.shards, options_of(std::move(rules), config.limits),
-                                config.limits, probes, std::move(make_store), std::move(meeting));
+  return bus::make_embedded_bus(config.shards, options_of(std::move(rules)), config.limits, probes,
+                                std::move(make_store), std::move(meeting));
 }
 
 /// Why the application's publication can't be taken; the same limits as a client's.

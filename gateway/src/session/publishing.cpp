@@ -2,42 +2,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "peal/proto/owned_publish.hpp"
 #include "session/sessions.hpp"
 
 namespace peal::gateway {
-
-/// A publish request that outlives the command it came with, while a hook thinks about it.
-struct Sessions::OwnedPublish {
-  explicit OwnedPublish(const bus::PublishRequest& request)
-      : channel(request.channel),
-        publication(copy_of(request.publication)),
-        expect(request.expect),
-        expect_value(request.expect_value),
-        expect_end(request.expect_end),
-        replace(request.replace),
-        previous(request.previous),
-        idempotency_key(request.idempotency_key) {}
-  bus::PublishRequest request() const {
-    bus::PublishRequest made;
-    made.channel = channel;
-    made.publication = view_of(publication);
-    made.expect = expect;
-    made.expect_value = expect_value;
-    made.expect_end = expect_end;
-    made.replace = replace;
-    made.previous = previous;
-    made.idempotency_key = idempotency_key;
-    return made;
-  }
-  std::string channel;
-  Publication publication;
-  std::optional<Position> expect;
-  bus::ExpectValue expect_value;
-  std::optional<std::uint64_t> expect_end;
-  bool replace;
-  std::optional<Sequence> previous;
-  std::string idempotency_key;
-};
 
 namespace {
 
@@ -132,9 +100,9 @@ void Sessions::publish(Connection& connection, const Command& command) {
     ++connection.publishes_unanswered;
     return submit(request, std::move(asked));
   }
-  const auto owned = std::make_shared<OwnedPublish>(request);
-  PublishQuestion question{connection.principal, ref(connection), owned->channel,
-                           owned->publication};
+  const auto owned = std::make_shared<bus::OwnedPublish>(request);
+  PublishQuestion question{connection.principal, ref(connection), owned->channel(),
+                           owned->publication()};
   ask_for(
       connection, command.id, command.channel,
       [&](HookCompletion completion) { config_.hooks.publish(question, std::move(completion)); },
@@ -171,12 +139,12 @@ void Sessions::publish_many(Connection& connection, const Command& command) {
       submit(request, std::move(asked));
       continue;
     }
-    const auto owned = std::make_shared<OwnedPublish>(request);
-    PublishQuestion question{principal, ref(connection), owned->channel, owned->publication};
-    connection.cold_part().asked.push_back(owned->channel);
+    const auto owned = std::make_shared<bus::OwnedPublish>(request);
+    PublishQuestion question{principal, ref(connection), owned->channel(), owned->publication()};
+    connection.cold_part().asked.push_back(owned->channel());
     ask([&](HookCompletion completion) { config_.hooks.publish(question, std::move(completion)); },
         [this, owned, asked](const Result<std::shared_ptr<const Principal>>& answer) {
-          Connection* session = hook_answered(asked.connection, asked.generation, owned->channel);
+          Connection* session = hook_answered(asked.connection, asked.generation, owned->channel());
           if (session != nullptr) connections_.resume(*session);
           Asked settled = asked;
           if (!answer) return settle(settled, refused(answer.error()));
@@ -195,8 +163,9 @@ void Sessions::publish(std::shared_ptr<const Principal> principal,
   Asked asked;
   asked.done = std::move(done);
   if (!config_.hooks.publish) return submit(request, std::move(asked));
-  const auto owned = std::make_shared<OwnedPublish>(request);
-  PublishQuestion question{std::move(principal), SessionRef(), owned->channel, owned->publication};
+  const auto owned = std::make_shared<bus::OwnedPublish>(request);
+  PublishQuestion question{std::move(principal), SessionRef(), owned->channel(),
+                           owned->publication()};
   ask([&](HookCompletion completion) { config_.hooks.publish(question, std::move(completion)); },
       [this, owned, asked](const Result<std::shared_ptr<const Principal>>& answer) {
         Asked settled = asked;

@@ -137,7 +137,6 @@ class Sessions final : public Engine, public HubOwner, public SessionCloser {
     std::size_t place = 0;
     PublishDone done;
   };
-  struct OwnedPublish;
   using Answer = std::function<void(Result<std::shared_ptr<const Principal>>)>;
 
   /// It hears nothing any more and is not counted; what is queued still goes out.

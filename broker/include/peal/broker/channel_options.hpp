@@ -27,6 +27,20 @@ struct ChannelOptions {
   friend bool operator==(const ChannelOptions&, const ChannelOptions&) = default;
 };
 
+/// What a rule for a channel asks of its core: the gateways' rules and the brokers' have the same
+/// fields for it.
+template <class Rule>
+ChannelOptions options_of_rule(const Rule& rule) {
+  return {.recoverable = rule.recoverable || rule.file,
+          .history_length_max = rule.history_length_max,
+          .history_bytes_max = rule.history_bytes_max,
+          .history_age_max = rule.history_age_max,
+          .compact = rule.compact,
+          .refuse_when_full = rule.file,
+          .presence = rule.presence != "nobody",
+          .occupancy = rule.occupancy};
+}
+
 /// Where {"event":"occupied"|"vacated","channel":…} and {"event":"reset"} are published, for
 /// backends.
 inline constexpr std::string_view kOccupancyChannel = "peal:occupancy";
