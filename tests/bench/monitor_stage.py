@@ -231,7 +231,7 @@ class Stage:
         finally:
             monitor.stop()
             self.cluster.processes.remove(monitor)
-            self.postgres.ask("drop trigger if exists peal_capture on pgbench_accounts; "
+            self.postgres.ask("drop trigger if exists \"!peal_capture\" on pgbench_accounts; "
                               "drop trigger if exists peal_capture_truncate on pgbench_accounts; "
                               "drop trigger if exists say on pgbench_accounts")
 
