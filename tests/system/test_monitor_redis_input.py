@@ -1,5 +1,6 @@
 """What is odd, large or binary in Redis, and what others do to it while it is read: a clear word or a correct message."""
 
+import random
 import signal
 
 import pytest
@@ -331,3 +332,44 @@ def test_a_redis_that_hangs_loses_and_doubles_nothing(cluster, redis):
         last_is(broker, "jobs", 2 * round_ + 1)
     holds(broker, "events", of(*range(2, 8)))
     holds(broker, "jobs", list(range(2, 8)))
+
+
+def test_what_is_missing_is_told_and_the_rest_rings_once(cluster, redis):
+    """Random trims and deletions, while the monitor and the broker are killed."""
+    chance = random.Random(2)
+    broker = keeping_broker(cluster)
+    listen = broker.ready["listen"]
+    monitor = RedisMonitor(cluster, "monitor-1", redis, broker, STREAM, ["--monitor-batch-entries-max", "7"]).start()
+    count = 0
+    for _ in range(25):
+        more = chance.randint(1, 30)
+        adds = "".join(f"XADD events 5-{n} n {n}\n" for n in range(count + 1, count + more + 1))
+        count += more
+        what = chance.choice(["trim", "delete", "delete", "monitor", "broker", "wait", "wait"])
+        if what == "trim":
+            adds += f"XTRIM events MAXLEN {chance.randint(0, 40)}\n"
+        elif what == "delete":
+            adds += "XDEL events " + " ".join(f"5-{chance.randint(max(1, count - 40), count)}" for _ in range(5)) + "\n"
+        redis.feed(f"MULTI\n{adds}EXEC\n")
+        if what == "monitor":
+            monitor.kill()
+            monitor.launch()
+        elif what == "broker":
+            broker.kill()
+            broker = keeping_broker(cluster, listen)
+        elif what == "wait":
+            last = redis.ask("XREVRANGE", "events", "+", "-", "COUNT", "1").split()
+            until(lambda: not last or {"n": last[-1]} in messages_of(broker, "events"), "it goes on")
+    left = redis.ask("XRANGE", "events", "-", "+").split()[2::3]
+    until(lambda: redis.ask("HGET", "peal:{events}:monitor:events:read", "ordinal") == str(count), "all is read or missed")
+    told = messages_of(broker, "events")
+    rang = [int(one["n"]) for one in told if "n" in one]
+    assert rang == sorted(set(rang)) and set(map(int, left)) <= set(rang)
+    missing = sorted(set(range(1, count + 1)) - set(rang))
+    resets = [at for at, one in enumerate(told) if one == MISSED]
+    assert len(resets) + len(rang) == len(told)
+    for number in missing:
+        before = max((at for at, one in enumerate(told) if int(one.get("n", count)) < number), default=-1)
+        assert resets and resets[-1] > before, f"{number} is missing, and nothing told after it"
+    assert missing or not resets
+    print(f"{len(rang)} of {count} rang, {len(resets)} resets")
