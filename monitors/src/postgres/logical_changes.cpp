@@ -10,6 +10,31 @@ using Kind = pgoutput::RowChange::Kind;
 
 }  // namespace
 
+Result<void> LogicalChanges::take(std::string_view bytes, LogicalSink& sink) {
+  const auto message = pgoutput::read(bytes);
+  if (!message) return message.error();
+  if (const auto* begin = std::get_if<pgoutput::Begin>(&*message)) {
+    time_ms_ = begin->time_ms();
+    sink.on_begin(*begin);
+  } else if (const auto* commit = std::get_if<pgoutput::Commit>(&*message)) {
+    sink.on_commit(*commit);
+  } else if (const auto* told = std::get_if<pgoutput::Relation>(&*message)) {
+    sink.on_relation(*told);
+    return learn(*told);
+  } else if (const auto* row = std::get_if<pgoutput::RowChange>(&*message)) {
+    const auto change = change_of(*row);
+    if (!change) return change.error();
+    sink.on_change(*change);
+  } else if (const auto* truncate = std::get_if<pgoutput::Truncate>(&*message)) {
+    for (const std::uint32_t id : truncate->relations) {
+      const auto known = relation(id);
+      if (!known) return known.error();
+      sink.on_change(change_in(**known, Change::What::truncate));
+    }
+  }
+  return {};
+}
+
 Result<void> LogicalChanges::learn(const pgoutput::Relation& relation) {
   std::vector<std::uint32_t> unknown;
   for (const auto& column : relation.columns) {
@@ -23,10 +48,6 @@ Result<void> LogicalChanges::learn(const pgoutput::Relation& relation) {
   }
   relations_[relation.id] = relation;
   return {};
-}
-
-void LogicalChanges::begin(const pgoutput::Begin& begin) {
-  time_ms_ = begin.time_ms();
 }
 
 Result<const pgoutput::Relation*> LogicalChanges::relation(std::uint32_t id) const {
@@ -62,16 +83,6 @@ Result<Change> LogicalChanges::change_of(const pgoutput::RowChange& row) {
     change.new_row = row_of(**known, *row.new_tuple, false, whole ? &*row.old_tuple : nullptr);
   }
   return change;
-}
-
-Result<std::vector<Change>> LogicalChanges::changes_of(const pgoutput::Truncate& truncate) {
-  std::vector<Change> changes;
-  for (const std::uint32_t id : truncate.relations) {
-    const auto known = relation(id);
-    if (!known) return known.error();
-    changes.push_back(change_in(**known, Change::What::truncate));
-  }
-  return changes;
 }
 
 Row LogicalChanges::row_of(const pgoutput::Relation& relation, const pgoutput::Tuple& tuple,

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -14,6 +15,17 @@
 
 namespace peal::monitor {
 
+/// Who hears what the messages say.
+class LogicalSink {
+ public:
+  virtual ~LogicalSink() = default;
+  virtual void on_begin(const pgoutput::Begin& /*begin*/) {}
+  virtual void on_commit(const pgoutput::Commit& /*commit*/) {}
+  /// Again whenever the table is another, as by a new name.
+  virtual void on_relation(const pgoutput::Relation& /*relation*/) {}
+  virtual void on_change(const Change& change) = 0;
+};
+
 class LogicalChanges {
  public:
   /// What is known of these types; asked once for each.
@@ -21,13 +33,13 @@ class LogicalChanges {
       std::vector<std::uint32_t>)>;
   explicit LogicalChanges(AskTypes ask_types) : ask_types_(std::move(ask_types)) {}
 
-  Result<void> learn(const pgoutput::Relation& relation);
-  void begin(const pgoutput::Begin& begin);
-  /// An error: of a relation that was never told.
-  Result<Change> change_of(const pgoutput::RowChange& row);
-  Result<std::vector<Change>> changes_of(const pgoutput::Truncate& truncate);
+  /// One message. An error: it is none, or of a relation that was never told, or the types can't be
+  /// asked for.
+  Result<void> take(std::string_view bytes, LogicalSink& sink);
 
  private:
+  Result<void> learn(const pgoutput::Relation& relation);
+  Result<Change> change_of(const pgoutput::RowChange& row);
   Result<const pgoutput::Relation*> relation(std::uint32_t id) const;
   Change change_in(const pgoutput::Relation& relation, Change::What what) const;
   Row row_of(const pgoutput::Relation& relation, const pgoutput::Tuple& tuple, bool only_key,

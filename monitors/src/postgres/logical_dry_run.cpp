@@ -28,38 +28,13 @@ std::string bytes_of(const std::string& hex) {
   return bytes;
 }
 
-class Lines {
+class Lines final : public LogicalSink {
  public:
-  Lines(const MonitorConfig& config, Rules rules, Connection& connection)
-      : config_(config),
-        rules_(std::move(rules)),
-        changes_([&connection](std::vector<std::uint32_t> types) {
-          return ask_types(connection, std::move(types));
-        }) {}
+  Lines(const MonitorConfig& config, Rules rules) : config_(config), rules_(std::move(rules)) {}
 
-  Result<void> take(const std::string& bytes) {
-    const auto message = pgoutput::read(bytes);
-    if (!message) return message.error();
-    if (const auto* begin = std::get_if<pgoutput::Begin>(&*message)) {
-      changes_.begin(*begin);
-    } else if (const auto* relation = std::get_if<pgoutput::Relation>(&*message)) {
-      return changes_.learn(*relation);
-    } else if (const auto* row = std::get_if<pgoutput::RowChange>(&*message)) {
-      const auto change = changes_.change_of(*row);
-      if (!change) return change.error();
-      add(*change);
-    } else if (const auto* truncate = std::get_if<pgoutput::Truncate>(&*message)) {
-      const auto changes = changes_.changes_of(*truncate);
-      if (!changes) return changes.error();
-      for (const Change& change : *changes)
-        add(change);
-    }
-    return {};
-  }
   const std::string& text() const { return text_; }
 
- private:
-  void add(const Change& change) {
+  void on_change(const Change& change) override {
     std::vector<Ring> rings;
     rules_.map(change, rings, [this](std::size_t rule, const Error& why) {
       text_ += "{\"rule\":" + std::to_string(rule + 1) + ",\"error\":";
@@ -72,9 +47,9 @@ class Lines {
     }
   }
 
+ private:
   const MonitorConfig& config_;
   Rules rules_;
-  LogicalChanges changes_;
   std::string text_;
 };
 
@@ -98,9 +73,13 @@ Result<std::string> logical_dry_run(const MonitorConfig& config) {
   const auto peeked = connection->ask(
       kPeek, {(*slot)->name, std::to_string(config.batch_changes_max), config.slot});
   if (!peeked) return peeked.error();
-  Lines lines(config, std::move(*rules), *connection);
+  LogicalChanges changes([&connection](std::vector<std::uint32_t> types) {
+    return ask_types(*connection, std::move(types));
+  });
+  Lines lines(config, std::move(*rules));
   for (std::size_t row = 0; row < peeked->rows(); ++row) {
-    if (auto taken = lines.take(bytes_of(peeked->text(row, 0))); !taken) return taken.error();
+    if (auto taken = changes.take(bytes_of(peeked->text(row, 0)), lines); !taken)
+      return taken.error();
   }
   return lines.text();
 }

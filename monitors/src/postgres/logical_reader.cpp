@@ -211,7 +211,7 @@ Result<void> LogicalReader::stream(Connection& connection, Replication& replicat
       continue;
     }
     if (!(*came)->bytes.empty()) {
-      if (auto taken = take((*came)->bytes); !taken) return taken;
+      if (auto taken = changes_.take((*came)->bytes, *this); !taken) return taken;
     }
     heard_lsn_ = std::max(heard_lsn_, (*came)->end_lsn);
     if ((*came)->reply_wanted) {
@@ -229,32 +229,24 @@ Result<void> LogicalReader::wait_for_more(Replication& replication) {
   return {};
 }
 
-Result<void> LogicalReader::take(const std::string& bytes) {
-  auto message = pgoutput::read(bytes);
-  if (!message) return message.error();
-  if (const auto* begin = std::get_if<pgoutput::Begin>(&*message)) {
-    sequence_ = {begin->commit_lsn, 0};
-    transactions_.push_back({0, 0, begin->time_ms()});
-    changes_.begin(*begin);
-  } else if (const auto* commit = std::get_if<pgoutput::Commit>(&*message)) {
-    transactions_.back().end_lsn = commit->end_lsn;
-  } else if (const auto* relation = std::get_if<pgoutput::Relation>(&*message)) {
-    const std::string name = relation->schema + "." + relation->name;
-    if (std::ranges::find(tables_, name) == tables_.end())
-      logger_.warn("a table has another name now, which no rule has", {{"table", name}});
-    return changes_.learn(*relation);
-  } else if (const auto* row = std::get_if<pgoutput::RowChange>(&*message)) {
-    const auto change = changes_.change_of(*row);
-    if (!change) return change.error();
-    probe_.took(1);
-    publish(*change);
-  } else if (const auto* truncate = std::get_if<pgoutput::Truncate>(&*message)) {
-    const auto changes = changes_.changes_of(*truncate);
-    if (!changes) return changes.error();
-    for (const Change& change : *changes)
-      publish(change);
-  }
-  return {};
+void LogicalReader::on_begin(const pgoutput::Begin& begin) {
+  sequence_ = {begin.commit_lsn, 0};
+  transactions_.push_back({0, 0, begin.time_ms()});
+}
+
+void LogicalReader::on_commit(const pgoutput::Commit& commit) {
+  transactions_.back().end_lsn = commit.end_lsn;
+}
+
+void LogicalReader::on_relation(const pgoutput::Relation& relation) {
+  const std::string name = relation.schema + "." + relation.name;
+  if (std::ranges::find(tables_, name) == tables_.end())
+    logger_.warn("a table has another name now, which no rule has", {{"table", name}});
+}
+
+void LogicalReader::on_change(const Change& change) {
+  probe_.took(1);
+  publish(change);
 }
 
 /// The ticket is the transaction's: how many came before it in this session.

@@ -20,7 +20,7 @@
 
 namespace peal::monitor {
 
-class LogicalReader final : public SourceReader {
+class LogicalReader final : public SourceReader, private LogicalSink {
  public:
   LogicalReader(const MonitorConfig& config, Rules rules, Waiter& waiter,
                 const runtime::Logger& logger, MonitorProbe& probe);
@@ -46,7 +46,10 @@ class LogicalReader final : public SourceReader {
   void active_as(const ServerIdentity& server, const std::string& slot);
   Result<void> stream(Connection& connection, Replication& replication);
   Result<void> wait_for_more(Replication& replication);
-  Result<void> take(const std::string& bytes);
+  void on_begin(const pgoutput::Begin& begin) override;
+  void on_commit(const pgoutput::Commit& commit) override;
+  void on_relation(const pgoutput::Relation& relation) override;
+  void on_change(const Change& change) override;
   void publish(const Change& change);
   Result<void> tell(Replication& replication, bool now);
   Result<void> measure(Connection& connection) override;

@@ -49,21 +49,27 @@ std::string relation(char identity = 'd') {
   return bytes.str();
 }
 
-/// A reader that knows the relation above.
-LogicalChanges reader() {
+struct Changes final : LogicalSink {
+  void on_change(const Change& change) override { all.push_back(change); }
+  std::vector<Change> all;
+};
+
+/// What a message says after the relation above.
+std::vector<Change> changes_of(const std::string& bytes) {
   LogicalChanges changes([](const std::vector<std::uint32_t>& types) {
     std::unordered_map<std::uint32_t, TypeInfo> known;
     for (const auto type : types)
       known[type] = {0, 25};
     return Result<std::unordered_map<std::uint32_t, TypeInfo>>(std::move(known));
   });
-  EXPECT_TRUE(changes.learn(std::get<pgoutput::Relation>(*pgoutput::read(relation()))));
-  return changes;
+  Changes told;
+  EXPECT_TRUE(changes.take(relation(), told));
+  EXPECT_TRUE(changes.take(bytes, told));
+  return told.all;
 }
 
 Change change_of(const std::string& bytes) {
-  auto changes = reader();
-  return *changes.change_of(std::get<pgoutput::RowChange>(*pgoutput::read(bytes)));
+  return changes_of(bytes).at(0);
 }
 
 TEST(PgoutputTest, ReadsTransactionsAndRelations) {
@@ -91,6 +97,23 @@ TEST(PgoutputTest, NothingThatWasCutIsBelieved) {
   for (std::size_t size = 1; size < told.size(); ++size)
     EXPECT_FALSE(pgoutput::read(told.substr(0, size))) << size;
   EXPECT_FALSE(pgoutput::read("?"));
+}
+
+TEST(PgoutputTest, ATruncateIsAChangeOfEachTable) {
+  const auto changes =
+      changes_of(Bytes('T').number(2, 4).number(0, 1).number(7, 4).number(7, 4).str());
+  ASSERT_EQ(changes.size(), 2U);
+  EXPECT_EQ(changes[0].what, Change::What::truncate);
+  EXPECT_EQ(changes[1].table, "t");
+}
+
+TEST(PgoutputTest, AChangeOfATableThatWasNotToldIsAnError) {
+  LogicalChanges changes([](const std::vector<std::uint32_t>&) {
+    return Result<std::unordered_map<std::uint32_t, TypeInfo>>({});
+  });
+  Changes told;
+  EXPECT_FALSE(changes.take(Bytes('T').number(1, 4).number(0, 1).number(7, 4).str(), told));
+  EXPECT_TRUE(told.all.empty());
 }
 
 TEST(PgoutputTest, AnInsertIsARow) {
