@@ -3,8 +3,9 @@
 import pytest
 
 from lib.monitor import RedisMonitor, keeping_broker, messages_of
+from lib.ports import free_ports
 from lib.processes import until
-from lib.redis_server import KEEPS_ALL, RedisServer
+from lib.redis_server import KEEPS_ALL, RedisCluster, RedisServer
 
 NEW = '[[streams]]\nstream = "events"\nchannel = "events"\n'
 START = NEW + 'from = "start"\n'
@@ -130,3 +131,33 @@ def test_elements_that_were_taken_and_vanish_are_said(cluster, redis):
     until(lambda: "how far it was taken is gone from Redis" in monitor.log(), "it is said")
     redis.ask("RPUSH", "jobs", "5")
     until(lambda: messages_of(broker, "jobs")[-1] == 5, "it goes on")
+
+
+def test_a_failover_in_a_cluster_that_loses_entries(cluster):
+    """How far a stream was read is lost with the entries, since it is in their slot: nothing is taken for made anew."""
+    broker = keeping_broker(cluster)
+    with RedisCluster(cluster.folder) as nodes:
+        monitor = RedisMonitor(cluster, "monitor-1", nodes.flags[2:], broker, START).start()
+        until(monitor.active, "it is active")
+        home = next(server for server in nodes.servers if "MOVED" not in server.ask("TYPE", "events"))
+        add(home, 1, major=5)
+        holds(broker, "events", of(1))
+        with RedisServer(cluster.folder, ["--cluster-enabled", "yes"], port=free_ports(1)[0]) as replica:
+            replica.ask("CLUSTER", "MEET", *home.address.split(":"))
+            name = home.ask("CLUSTER", "MYID")
+            until(lambda: replica.ask("CLUSTER", "REPLICATE", name) == "OK", "it knows its master")
+            until(lambda: replica.ask("INFO", "replication").count("master_link_status:up"), "it has a copy")
+            until(lambda: home.ask("WAIT", "1", "1000") == "1", "of all")
+            replica.ask("CONFIG", "SET", "masteruser", "nobody", "masterauth", "wrong")
+            replica.ask("CLIENT", "KILL", "TYPE", "master")
+            until(lambda: "master_link_status:down" in replica.ask("INFO", "replication"), "it hears nothing more")
+            add(home, 2, 3, major=5)
+            holds(broker, "events", of(1, 2, 3))
+            began = monitor.log().count("[stream events] active")
+            home.kill()
+            replica.ask("CLUSTER", "FAILOVER", "TAKEOVER")
+            until(lambda: "role:master" in replica.ask("INFO", "replication"), "it takes over")
+            assert replica.ask("XLEN", "events") == "1"
+            until(lambda: monitor.log().count("[stream events] active") > began, "it reads there")
+            add(replica, 2, 3, 4, major=5)
+            holds(broker, "events", of(1, 2, 3, 4))
