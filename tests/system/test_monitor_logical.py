@@ -200,7 +200,8 @@ def test_a_lost_slot_begins_anew(cluster, postgres, how):
     assert slot not in postgres.ask("select slot_name from pg_replication_slots")
 
 
-def test_a_snapshot_that_was_cut_begins_anew_without_gap_or_overlap(cluster, postgres):
+@pytest.mark.parametrize("what", ["the monitor", "the database"])
+def test_a_snapshot_that_was_cut_begins_anew_without_gap_or_overlap(cluster, postgres, what):
     postgres.ask("alter table orders replica identity full; "
                  "insert into orders (id, big) select i, 0 from generate_series(1, 20000) i")
     broker = keeping_broker(cluster)
@@ -208,9 +209,14 @@ def test_a_snapshot_that_was_cut_begins_anew_without_gap_or_overlap(cluster, pos
     writer = Writer(postgres)
     writer.start()
     until(lambda: monitor.metric("peal_monitor_changes_total") > 1000, "it is in the middle")
-    monitor.kill()
+    if what == "the monitor":
+        monitor.kill()
+    else:
+        postgres.crash()
+        postgres.start()
     assert postgres.ask("select count(*) from pg_replication_slots where not temporary") == "0"
-    monitor.launch()
+    if what == "the monitor":
+        monitor.launch()
     until(lambda: postgres.ask("select count(*) from pg_replication_slots where not temporary") == "1", "it is done")
     writer.stop()
     caught_up(postgres, "table:orders", broker)

@@ -2,6 +2,7 @@
 rights, and nobody's work is kept from its end."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -182,3 +183,32 @@ def test_a_table_that_nothing_watches_any_more_is_told(cluster, postgres):
     install(postgres.dsn, "--table", "notes")
     postgres.ask("insert into notes values (1, 'x')")
     until(lambda: heard(broker, "1"), "it rings")
+
+
+@both
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_texts_in_other_encodings_are_the_same_texts(cluster, postgres, mode, encoding):
+    broker = keeping_broker(cluster)
+    postgres.ask(f"create database odd template template0 encoding '{encoding}' locale 'C'")
+    dsn = postgres.dsn.replace("dbname=postgres", "dbname=odd")
+
+    def ask(sql):
+        done = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", dsn], input=sql, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    ask("create table notes (id int primary key, note text)")
+    if mode == "outbox":
+        install(dsn, "--table", "notes")
+    rule = '[[rules]]\ntable = "notes"\nchannel = "by:{note}"\n'
+    monitor = Monitor(cluster, "monitor-1", dsn, broker, f'postgres.mode = "{mode}"\n{rule}').start()
+    until(monitor.active, "it is active")
+    ask("set client_encoding = 'UTF8'; insert into notes values (1, 'é')")
+    until(lambda: messages_of(broker, "by:é"), "it rings")
+    assert messages_of(broker, "by:é")[0]["new"] == {"id": 1, "note": "é"}
+    assert ("SQL_ASCII" in monitor.log()) == (encoding == "SQL_ASCII")
+    if encoding == "SQL_ASCII":
+        ask(r"insert into notes values (2, E'\xe9')")
+        tried = postgres.folder.parent / "postgres.log"
+        until(lambda: tried.read_text().count("invalid byte sequence") >= 5, "it tries again and again")
+        until(lambda: monitor.get("/readyz")[0] == 503, "it is not ready")
+        assert monitor.log().count('no session with the database reason="Postgres: invalid byte sequence') <= 2, "not each time"

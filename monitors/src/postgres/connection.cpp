@@ -249,6 +249,11 @@ Result<std::vector<Notification>> Connection::notified() {
   return found;
 }
 
+std::string Connection::encoding() const {
+  const char* const name = PQparameterStatus(connection_.get(), "server_encoding");
+  return name == nullptr ? "" : name;
+}
+
 std::string Connection::quoted(std::string_view identifier) const {
   char* const text = PQescapeIdentifier(connection_.get(), identifier.data(), identifier.size());
   if (text == nullptr) return {};

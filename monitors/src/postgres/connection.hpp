@@ -73,6 +73,8 @@ class Connection {
   Result<std::vector<Notification>> notified();
   /// What a refusal for want of rights says besides, from now on: what to grant.
   void explain_denied(std::string what) { denied_ = std::move(what); }
+  /// Of texts that it has, as Postgres calls it.
+  std::string encoding() const;
   int fd() const { return PQsocket(connection_.get()); }
   std::string quoted(std::string_view identifier) const;
   std::string literal(std::string_view text) const;

@@ -141,9 +141,10 @@ void MonitorLoop::on_link(bool linked, const std::string& detail) {
 
 void MonitorLoop::run() {
   while (!stopping_) {
+    const auto began = Clock::now();
     const Error error = reader_->session();
     if (stopping_) break;
-    if (!session_ended(error)) {
+    if (!session_ended(error, Clock::now() - began >= kPauseMax)) {
       on_hopeless_(error);
       break;
     }
@@ -155,19 +156,21 @@ void MonitorLoop::run() {
   port_->turn();
 }
 
-bool MonitorLoop::session_ended(const Error& error) {
+bool MonitorLoop::session_ended(const Error& error, bool lasted) {
   const bool temporary = error.temporary();
   const bool lost = probe_.sessions() != sessions_;
-  if (lost) pause_ = milliseconds(0);
+  if (lost && lasted) pause_ = milliseconds(0);
   sessions_ = probe_.sessions();
   if (!temporary && sessions_ == 0) return false;
   if (lost) probe_.connection_lost();
   pause_ = std::clamp(pause_ * 2, kPauseMin, kPauseMax);
+  bool other = false;
   {
     const std::lock_guard lock(trouble_mutex_);
+    other = trouble_ != error.message;
     trouble_ = error.message;
   }
-  if (lost || !temporary || pause_ == kPauseMax || pause_ == kPauseMin) {
+  if (other || pause_ == kPauseMax || pause_ == kPauseMin) {
     logger_.log(temporary ? runtime::LogLevel::warn : runtime::LogLevel::error,
                 "no session with the database", {{"reason", error.message}});
   }

@@ -46,8 +46,8 @@ class MonitorLoop final : public MonitorRunner,
 
   void run();
   void tick();
-  /// False: it is hopeless.
-  bool session_ended(const Error& error);
+  /// False: it is hopeless. One that did not last makes the next pause longer all the same.
+  bool session_ended(const Error& error, bool lasted);
 
   const MonitorConfig& config_;
   const runtime::Logger logger_;

@@ -27,6 +27,11 @@ Error SourceReader::session() {
   auto connection = connect(config_.dsn);
   if (!connection) return connection.error();
   probe_.connected(true);
+  if (connection->encoding() == "SQL_ASCII") {
+    logger_.warn(
+        "the database's encoding is SQL_ASCII: a text that is not UTF-8 can't be read, "
+        "nor what comes behind it");
+  }
   auto ended = check(*connection);
   if (ended) ended = lock(*connection);
   if (ended) ended = pump(*connection);
