@@ -7,9 +7,7 @@
 namespace peal::monitor {
 
 void describe(runtime::ConfigSchema& schema, MonitorConfig& config) {
-  if (config.process.internal_listen.empty()) config.process.internal_listen = "127.0.0.1:8424";
-  if (config.bus.connect.empty()) config.bus.connect = {"tcp://127.0.0.1:8422"};
-  runtime::describe(schema, config.process);
+  describe_process(schema, config, "127.0.0.1:8424");
   schema.field("postgres.dsn", config.dsn,
                "the database, as libpq takes it: postgresql://… or host=… dbname=…; what is left "
                "out comes from PGHOST and the like",
@@ -30,15 +28,9 @@ void describe(runtime::ConfigSchema& schema, MonitorConfig& config) {
   schema.field("postgres.queue_warn_percent", config.queue_warn_percent,
                "with mode = \"notify\": percent of NOTIFY's queue that are taken: above, it is "
                "said in the log once a minute");
-  schema.field("bus.connect", config.bus.connect, "the broker's endpoint");
-  schema.field("bus.cluster", config.bus.cluster, "name of the cluster; both sides must agree");
-  schema.field("bus.under_way_bytes_max", config.under_way_bytes_max,
-               "bytes that are published and not acknowledged; at most these wait in memory");
-  schema.field("dry_run", config.dry_run,
-               "print what would be published of the changes that wait, and end; with mode = "
-               "\"notify\" of what is said until Ctrl-C; takes nothing");
-  runtime::describe(schema, config.control);
-  runtime::describe(schema, config.limits);
+  describe_rest(schema, config,
+                "print what would be published of the changes that wait, and end; with mode = "
+                "\"notify\" of what is said until Ctrl-C; takes nothing");
   schema.array(
       "rules",
       [&config](runtime::ConfigSchema& entry) {
@@ -72,12 +64,7 @@ void describe(runtime::ConfigSchema& schema, MonitorConfig& config) {
 }
 
 Result<void> complete(MonitorConfig& config) {
-  if (auto done = runtime::complete(config.process); !done) return done;
-  if (auto good = runtime::validate(config.limits); !good) return good;
-  if (auto done = runtime::complete(config.control.curve); !done) return done;
-  config.bus.node = config.process.name;
-  config.bus.curve = config.control.curve;
-  config.bus.insecure = config.control.insecure;
+  if (auto done = complete_common(config); !done) return done;
   if (config.batch_changes_max == 0 || config.batch_bytes_max == 0 ||
       config.under_way_bytes_max == 0) {
     return fail(ErrorCode::config_invalid,

@@ -5,11 +5,8 @@
 #include <deque>
 #include <string>
 
-#include "peal/bus/zmq_bus.hpp"
 #include "peal/monitor/rules.hpp"
-#include "peal/runtime/config.hpp"
-#include "peal/runtime/control.hpp"
-#include "peal/runtime/process.hpp"
+#include "process/common_config.hpp"
 
 namespace peal::monitor {
 
@@ -24,12 +21,7 @@ struct ListenConfig {
   std::string reset;    ///< the channel that is told of a gap; empty: `channel`, when it is fixed
 };
 
-struct MonitorConfig {
-  runtime::ProcessConfig process;
-  runtime::ControlConfig control;
-  Limits limits;
-  /// The broker that it publishes to.
-  bus::ZmqBusConfig bus;
+struct MonitorConfig : CommonConfig {
   /// How it reaches the database, as libpq takes it; what is left out is libpq's default.
   std::string dsn;
   /// How changes are read: "outbox", "logical", "notify".
@@ -39,13 +31,10 @@ struct MonitorConfig {
   /// Changes that are taken at once, and the bytes after which no further one is.
   std::size_t batch_changes_max = 1000;
   std::size_t batch_bytes_max = 8 * 1024 * 1024;
-  /// Bytes that are published and not yet acknowledged.
-  std::size_t under_way_bytes_max = 4 * 1024 * 1024;
   /// Changes that wait at the source: above, it is said in the log.
   std::size_t waiting_warn = 100'000;
   /// Percent of NOTIFY's queue that are taken: above, it is said in the log.
   std::size_t queue_warn_percent = 50;
-  bool dry_run = false;
   /// A deque, since the schema points at the fields.
   std::deque<RuleConfig> rules;
 

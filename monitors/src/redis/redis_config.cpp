@@ -10,9 +10,7 @@
 namespace peal::monitor {
 
 void describe(runtime::ConfigSchema& schema, RedisMonitorConfig& config) {
-  if (config.process.internal_listen.empty()) config.process.internal_listen = "127.0.0.1:8425";
-  if (config.bus.connect.empty()) config.bus.connect = {"tcp://127.0.0.1:8422"};
-  runtime::describe(schema, config.process);
+  describe_process(schema, config, "127.0.0.1:8425");
   schema.field("monitor.name", config.name,
                "monitors of one name are one: one reads a source, the others stand by");
   schema.field("monitor.batch_entries_max", config.batch_entries_max,
@@ -25,15 +23,9 @@ void describe(runtime::ConfigSchema& schema, RedisMonitorConfig& config) {
                "entries that wait in one stream or list: above, it is said in the log once a "
                "minute");
   redis::describe(schema, config.redis);
-  schema.field("bus.connect", config.bus.connect, "the broker's endpoint");
-  schema.field("bus.cluster", config.bus.cluster, "name of the cluster; both sides must agree");
-  schema.field("bus.under_way_bytes_max", config.under_way_bytes_max,
-               "bytes that are published and not acknowledged");
-  schema.field("dry_run", config.dry_run,
-               "print what would be published of what waits, and of what is heard until Ctrl-C; "
-               "takes nothing");
-  runtime::describe(schema, config.control);
-  runtime::describe(schema, config.limits);
+  describe_rest(schema, config,
+                "print what would be published of what waits, and of what is heard until Ctrl-C; "
+                "takes nothing");
   schema.array(
       "streams",
       [&config](runtime::ConfigSchema& entry) {
@@ -127,13 +119,8 @@ Result<void> check_sources(const RedisMonitorConfig& config) {
 }  // namespace
 
 Result<void> complete(RedisMonitorConfig& config) {
-  if (auto done = runtime::complete(config.process); !done) return done;
-  if (auto good = runtime::validate(config.limits); !good) return good;
-  if (auto done = runtime::complete(config.control.curve); !done) return done;
+  if (auto done = complete_common(config); !done) return done;
   if (auto done = redis::complete(config.redis); !done) return done;
-  config.bus.node = config.process.name;
-  config.bus.curve = config.control.curve;
-  config.bus.insecure = config.control.insecure;
   if (config.batch_entries_max == 0 || config.under_way_bytes_max == 0 ||
       config.held_bytes_max == 0) {
     return fail(ErrorCode::config_invalid,

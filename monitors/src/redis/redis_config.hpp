@@ -6,11 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "peal/bus/zmq_bus.hpp"
 #include "peal/redis/config.hpp"
-#include "peal/runtime/config.hpp"
-#include "peal/runtime/control.hpp"
-#include "peal/runtime/process.hpp"
+#include "process/common_config.hpp"
 
 namespace peal::monitor {
 
@@ -56,24 +53,17 @@ struct KeyspaceConfig {
   std::string reset;                ///< the channel that is told of a gap; empty: `channel`
 };
 
-struct RedisMonitorConfig {
-  runtime::ProcessConfig process;
-  runtime::ControlConfig control;
-  Limits limits;
-  bus::ZmqBusConfig bus;
+struct RedisMonitorConfig : CommonConfig {
   redis::Config redis;
   /// Monitors of one name are one: one of them reads a source, the others stand by.
   std::string name = "monitor";
   std::size_t batch_entries_max = 500;
-  std::size_t under_way_bytes_max = 4 * 1024 * 1024;
   /// Of what was heard and is not acknowledged; above, it is dropped and the gap is told.
   std::size_t held_bytes_max = 16 * 1024 * 1024;
   /// Of a hash, list or set that is fetched.
   std::size_t value_elements_max = 10'000;
   /// Entries or elements that wait in a stream or list: above, it is said in the log.
   std::size_t waiting_warn = 100'000;
-  /// Print what would be published instead.
-  bool dry_run = false;
   /// A deque, since the schema points at the fields.
   std::deque<StreamConfig> streams;
   std::deque<ListConfig> lists;
