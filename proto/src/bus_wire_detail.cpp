@@ -3,27 +3,6 @@
 namespace peal::wire {
 namespace {
 
-void write_error(DetailWriter& writer, std::uint32_t code_field,
-                 const std::optional<Error>& error) {
-  if (!error) return;
-  writer.text(code_field, info(error->code).name);
-  writer.text(code_field + 1, error->message);
-}
-
-/// A code that a newer side knows and we do not is still an error; its name goes into the message.
-void read_error_code(std::optional<Error>& error, std::string_view name) {
-  if (!error) error.emplace();
-  const auto code = error_code_from_name(name);
-  error->code = code.value_or(ErrorCode::internal_error);
-  if (!code) error->message = std::string(name);
-}
-
-void read_error_message(std::optional<Error>& error, std::string_view message) {
-  if (!error) error.emplace();
-  if (!error->message.empty()) error->message += ": ";
-  error->message += message;
-}
-
 bool read_epoch(std::optional<Epoch>& epoch, const DetailField& field) {
   epoch = field.is_text ? Epoch::parse(field.text) : std::nullopt;
   return epoch.has_value();

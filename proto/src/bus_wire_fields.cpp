@@ -78,4 +78,24 @@ bool DetailReader::next(DetailField& field) {
   return true;
 }
 
+void write_error(DetailWriter& writer, std::uint32_t code_field,
+                 const std::optional<Error>& error) {
+  if (!error) return;
+  writer.text(code_field, info(error->code).name);
+  writer.text(code_field + 1, error->message);
+}
+
+void read_error_code(std::optional<Error>& error, std::string_view name) {
+  if (!error) error.emplace();
+  const auto code = error_code_from_name(name);
+  error->code = code.value_or(ErrorCode::internal_error);
+  if (!code) error->message = std::string(name);
+}
+
+void read_error_message(std::optional<Error>& error, std::string_view message) {
+  if (!error) error.emplace();
+  if (!error->message.empty()) error->message += ": ";
+  error->message += message;
+}
+
 }  // namespace peal::wire

@@ -4,8 +4,11 @@
 // with a zero or empty value are left out, as proto3 does, unless `always_number` says otherwise.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "peal/proto/result.hpp"
 
 namespace peal::wire {
 
@@ -45,5 +48,11 @@ class DetailReader {
   std::size_t at_ = 0;
   bool broken_ = false;
 };
+
+/// An error is two fields: its code's name, and behind it the message.
+void write_error(DetailWriter& writer, std::uint32_t code_field, const std::optional<Error>& error);
+/// A code that a newer side knows and we do not is still an error; its name goes into the message.
+void read_error_code(std::optional<Error>& error, std::string_view name);
+void read_error_message(std::optional<Error>& error, std::string_view message);
 
 }  // namespace peal::wire

@@ -111,9 +111,7 @@ void encode_presence_answer(std::string& out, const bus::PresenceAnswer& answer)
   writer.number(6, answer.users);
   writer.fixed64(7, answer.digest);
   writer.number(8, answer.settled ? 0 : 1);
-  if (!answer.error) return;
-  writer.text(9, info(answer.error->code).name);
-  writer.text(10, answer.error->message);
+  write_error(writer, 9, answer.error);
 }
 
 bool decode_presence_answer(std::string_view detail, bus::PresenceAnswer& answer,
@@ -143,12 +141,10 @@ bool decode_presence_answer(std::string_view detail, bus::PresenceAnswer& answer
         answer.settled = field.number == 0;
         break;
       case 9:
-        answer.error = fail(error_code_from_name(field.text).value_or(ErrorCode::internal_error),
-                            std::string(field.text));
+        read_error_code(answer.error, field.text);
         break;
       case 10:
-        if (!answer.error) return false;
-        answer.error->message = field.text;
+        read_error_message(answer.error, field.text);
         break;
       default:
         break;

@@ -170,9 +170,7 @@ void encode_cluster_answer(std::string& out, const ClusterAnswer& answer) {
   writer.number(kAnswered, answer.answered);
   for (const auto& missing : answer.missing)
     write_pair(writer, kMissing, missing.node, 0, missing.why);
-  if (!answer.error) return;
-  writer.text(kErrorCode, info(answer.error->code).name);
-  writer.text(kErrorMessage, answer.error->message);
+  write_error(writer, kErrorCode, answer.error);
 }
 
 bool decode_cluster_answer(std::string_view detail, ClusterAnswer& answer) {
@@ -214,12 +212,10 @@ bool decode_cluster_answer(std::string_view detail, ClusterAnswer& answer) {
         break;
       }
       case kErrorCode:
-        answer.error = fail(error_code_from_name(field.text).value_or(ErrorCode::internal_error),
-                            std::string(field.text));
+        read_error_code(answer.error, field.text);
         break;
       case kErrorMessage:
-        good = answer.error.has_value();
-        if (good) answer.error->message = field.text;
+        read_error_message(answer.error, field.text);
         break;
       default:
         break;

@@ -126,6 +126,18 @@ TEST(BusWireQuery, AnEmptyAnswerIsStillAnAnswerAndAnErrorKeepsItsCode) {
   EXPECT_EQ(heard.answer->error->message, "too many");
 }
 
+TEST(BusWireQuery, ALaterVersionsErrorKeepsItsName) {
+  Writer writer;
+  writer.cluster_answer(6, bus::failed_answer(fail(ErrorCode::overloaded, "too many")));
+  Message message = writer.close({});
+  message.body.replace(message.body.find("overloaded"), 10, "overlooked");
+  Heard heard;
+  ASSERT_TRUE(read(Direction::to_peer, message, heard));
+  ASSERT_TRUE(heard.answer->error);
+  EXPECT_EQ(heard.answer->error->code, ErrorCode::internal_error);
+  EXPECT_EQ(heard.answer->error->message, "overlooked: too many");
+}
+
 TEST(BusWireQuery, WhatIsOutOfBoundsIsGarbageOrCutDown) {
   EXPECT_TRUE(taken(disconnect("ann")));
   EXPECT_FALSE(taken(disconnect("")));
