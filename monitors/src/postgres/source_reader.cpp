@@ -102,6 +102,7 @@ void SourceReader::measure_apart() {
   if (!apart_) {
     if (auto made = connect(config_.dsn)) apart_.emplace(std::move(*made));
   }
+  probe_.connected(apart_.has_value());
   const bool measured = apart_ && measure(*apart_);
   probe_.connected(measured);
   if (!measured) apart_.reset();
