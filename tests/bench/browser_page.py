@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import pathlib
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import urllib.request
 
 from websockets.sync.client import connect
 
-from lib.processes import PATIENCE_S, until
+from lib.processes import PATIENCE_S, cpu_seconds, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -35,7 +37,7 @@ class BrowserPage:
         self.seen, self.told, self.numbers = {}, [], itertools.count(1)
         self.profile = tempfile.TemporaryDirectory(prefix="peal-bench-page-", ignore_cleanup_errors=True)
         self.popen = subprocess.Popen(["chromium", *FLAGS, f"--user-data-dir={self.profile.name}", "about:blank"],
-                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         try:
             place = pathlib.Path(self.profile.name) / "DevToolsActivePort"
             port = until(lambda: place.exists() and place.read_text().count("\n") and place.read_text().split()[0], "Chromium")
@@ -43,6 +45,7 @@ class BrowserPage:
             self.tab = connect(next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page"), proxy=None,
                                max_size=None)
             url = f"{gateway.url}/changes.html?channel={channel}&count={count}"
+            until(self.settled, "Chromium has nothing more to do after its start")
             self.ask("Page.enable")
             self.ask("Page.navigate", url=url)
             until(lambda: self.value("Boolean(window.subscribed)"), "the page is there")
@@ -50,6 +53,20 @@ class BrowserPage:
         except BaseException:
             self.close()
             raise
+
+    def settled(self) -> bool:
+        """Its processes took less than a tenth of a core in a second: for a while a new one is busy with itself."""
+        before = self.took()
+        time.sleep(1)
+        return self.took() - before < 0.1
+
+    def took(self) -> float:
+        return sum(cpu_seconds(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if self.owns(pid))
+
+    def owns(self, pid: int) -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            return os.getsid(pid) == self.popen.pid
+        return False
 
     def ask(self, method: str, **params) -> dict:
         number = next(self.numbers)

@@ -17,7 +17,7 @@ from browser_page import BrowserPage, web_root
 from lib.client import Session
 from lib.monitor import Monitor, install
 from lib.postgres_server import PROGRAMS, PostgresServer
-from lib.processes import Cluster, bin_dir, until
+from lib.processes import Cluster, bin_dir, cpu_seconds, until
 
 MODES = ("outbox", "logical", "notify")
 KINDS = 1000
@@ -42,11 +42,6 @@ def config_of(mode: str, rules: int) -> str:
     if rules == 1:
         return head + table + f'channel = "bench:{mode}"\n'
     return head + "".join(f'{table}channel = "kind:{kind}"\nfilter = "kind = {kind}"\n' for kind in range(rules))
-
-
-def cpu_seconds(pid: int) -> float:
-    """Of all of its threads, finer than the clock's ticks."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9
 
 
 class BareReader:

@@ -7,6 +7,7 @@ the ready file is there and fails with the process's own log otherwise. Nothing 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -44,6 +45,15 @@ def until(condition, what: str, seconds: float = PATIENCE_S, step: float = 0.01)
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(step)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What all of its threads took, finer than the clock's ticks; 0 when it is gone."""
+    taken = 0
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            taken += int((task / "schedstat").read_text().split()[0])
+    return taken / 1e9
 
 
 class Process:
