@@ -154,5 +154,6 @@ def test_what_cannot_work_is_said_at_start(cluster, postgres):
         return monitor.log()
 
     assert "needs a [[listen]]" in ends("")
+    assert "queue_warn_percent: 0 to 100" in ends('postgres.queue_warn_percent = 101\n[[listen]]\nname = "a"\nchannel = "a"\n')
     assert "reset is missing" in ends('[[listen]]\nname = "a"\nchannel = "x:{payload}"\n')
     assert "no_such" in ends('[[listen]]\nname = "a"\nchannel = "a"\nfetch = "select no_such from things"\n')

@@ -71,6 +71,8 @@ Result<void> complete(MonitorConfig& config) {
                 "postgres.batch_changes_max, postgres.batch_bytes_max and bus.under_way_bytes_max "
                 "are above 0");
   }
+  if (config.queue_warn_percent > 100)
+    return fail(ErrorCode::config_invalid, "postgres.queue_warn_percent: 0 to 100");
   if (config.mode != "outbox" && config.mode != "notify" && config.mode != "logical") {
     return fail(ErrorCode::config_invalid,
                 "postgres.mode: " + config.mode + " is none of outbox, logical and notify");
